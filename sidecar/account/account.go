@@ -1,0 +1,109 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/schleuse/schleuse/sidecar/member"
+)
+
+// ID is Keycloak's id of a user, the `sub` of its tokens.
+type ID string
+
+// SID is Keycloak's id of a login session: the `sid` claim, the
+// `session_state`, the second segment of a code. Opaque, 24 characters or a
+// UUID.
+type SID string
+
+// Account is an account of the realm.
+type Account struct {
+	ID       ID
+	Username string // as Keycloak stores it, lower case; the KVNR for insured people
+	Enabled  bool
+}
+
+// Is reports whether the account is the one of this insurance number.
+func (a Account) Is(number member.KVNR) bool {
+	return number != "" && a.Username != "" && number.Username() == a.Username
+}
+
+// Clearance is the answer to "is the person behind this account identified?".
+// The zero value is Unknown, which neither opens nor ends anything.
+type Clearance uint8
+
+// The answers. Cleared means: the realm role is mapped directly to the
+// account. It says nothing about the session (see flow), nor that the account
+// is enabled. Exempt means: the account has a role by which the operator takes
+// it out of the gate (staff, partners); it is not Cleared.
+const (
+	Unknown Clearance = iota
+	NotCleared
+	Cleared
+	Exempt
+)
+
+// String returns the answer's name for logs and metrics.
+func (c Clearance) String() string {
+	return [...]string{"unknown", "not_cleared", "cleared", "exempt"}[min(c, Exempt)]
+}
+
+// Authenticator is a means of signing in other than the password.
+type Authenticator struct {
+	ID      string
+	Type    string // Keycloak's credential type: otp, webauthn, webauthn-passwordless, recovery-authn-codes
+	Label   string // as the person named it; personal data
+	Created time.Time
+}
+
+// Errors of the ports below. Any other error means that nothing was learnt
+// and that a change may or may not have happened: all calls may be repeated.
+var (
+	ErrNotFound = errors.New("no such account")
+	ErrExempt   = errors.New("the account is exempt from the gate") // nothing was changed
+)
+
+// Directory looks accounts up. Reads are fresh: no cache.
+type Directory interface {
+	// Find returns the account whose user name is this number, or ErrNotFound.
+	Find(ctx context.Context, number member.KVNR) (Account, error)
+	// Get returns the account with this id, or ErrNotFound.
+	Get(ctx context.Context, id ID) (Account, error)
+	// Clearance reads the account's direct realm roles. The error is not nil
+	// exactly when the answer is Unknown. An account that does not exist is
+	// NotCleared.
+	Clearance(ctx context.Context, id ID) (Clearance, error)
+}
+
+// Roles changes the fact that a person is identified.
+type Roles interface {
+	// Grant gives the account the role "identified", additively and
+	// idempotently. It returns ErrExempt for an exempt account.
+	Grant(ctx context.Context, id ID) error
+}
+
+// Sessions knows the live logins of an account.
+type Sessions interface {
+	// Alive reports whether the session exists (online or offline) and is this account's.
+	Alive(ctx context.Context, id ID, sid SID) (bool, error)
+	// End ends one session, its offline form included. Ending a session that
+	// is gone is no error.
+	End(ctx context.Context, sid SID) error
+}
+
+// Authenticators knows and removes means of signing in, the password excepted.
+type Authenticators interface {
+	// Authenticators lists them, at most 100.
+	Authenticators(ctx context.Context, id ID) ([]Authenticator, error)
+	// RemoveAuthenticator removes one; one that is gone is no error. It
+	// returns ErrExempt for an exempt account.
+	RemoveAuthenticator(ctx context.Context, id ID, authenticator string) error
+}
+
+// Accounts is all of it, as extensions get it.
+type Accounts interface {
+	Directory
+	Roles
+	Sessions
+	Authenticators
+}

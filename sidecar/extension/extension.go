@@ -1,0 +1,95 @@
+package extension
+
+import (
+	"context"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/schleuse/schleuse/sidecar/account"
+	"github.com/schleuse/schleuse/sidecar/audit"
+	"github.com/schleuse/schleuse/sidecar/flow"
+	"github.com/schleuse/schleuse/sidecar/member"
+)
+
+// Factory makes the parts of one kind of extension. It is made by Define.
+type Factory struct {
+	// Kind is the `kind:` in the configuration, lower_snake_case.
+	Kind string
+	// Open decodes the `config:` block and opens the extension. decode fills a
+	// value that already holds the defaults, strictly: unknown and double keys
+	// are errors with path and line. Open returns the decoder's error as it is.
+	Open func(ctx context.Context, host Host, decode func(into any) error) (Parts, error)
+	// Check validates the `config:` block alone, without any side effect.
+	Check func(decode func(into any) error) error
+}
+
+// Validator is implemented by a configuration that has rules beyond its types.
+type Validator interface {
+	// Validate returns all that is wrong (errors.Join), without side effects.
+	Validate() error
+}
+
+// Define makes a Factory. defaults returns a configuration with its default
+// values; open gets it filled and validated.
+func Define[C any](kind string, defaults func() C, open func(context.Context, Host, C) (Parts, error)) Factory {
+	load := func(decode func(any) error) (C, error) {
+		c := defaults()
+		if err := decode(&c); err != nil {
+			return c, err
+		}
+		if v, ok := any(c).(Validator); ok {
+			return c, v.Validate()
+		}
+		return c, nil
+	}
+	return Factory{
+		Kind: kind,
+		Check: func(decode func(any) error) error {
+			_, err := load(decode)
+			return err
+		},
+		Open: func(ctx context.Context, host Host, decode func(any) error) (Parts, error) {
+			c, err := load(decode)
+			if err != nil {
+				return Parts{}, err
+			}
+			return open(ctx, host, c)
+		},
+	}
+}
+
+// Parts is what an extension contributes. Absent parts are zero.
+type Parts struct {
+	Step flow.Step
+	// Offer describes the step on the choice page. It has no side effect and
+	// costs nothing. Absent: the step is always available.
+	Offer     func(context.Context, *flow.Attempt) (flow.Offer, error)
+	Directory member.Directory
+	Public    http.Handler                // below /schleuse/x/NAME/ on the gate's host; the prefix is stripped
+	Internal  http.Handler                // below /x/NAME/ on the internal port; the prefix is stripped
+	Run       func(context.Context) error // runs until ctx ends; an error stops the program
+	Ready     func(context.Context) error // nil = ready; must answer within 1 s
+	Close     func() error
+	Pages     fs.FS // NAME.html: html/template files that define "main" (see internal/web)
+	Messages  fs.FS // de.json, en.json: catalogue of key → text
+}
+
+// Host is all that an extension may use. Every field is set.
+type Host struct {
+	Name     string // the extension's name in the configuration
+	Log      *slog.Logger
+	Now      func() time.Time
+	Accounts account.Accounts
+	Members  member.Directory // answers member.ErrUnavailable where none is configured
+	Records  Records
+	Counters Counters
+	Audit    audit.Log
+	// Hash is a keyed one-way image of data for look-ups (key `index`). The
+	// purpose separates domains; parts are length-prefixed.
+	Hash func(purpose string, data ...[]byte) []byte
+	// Help is what a person can do who gets no further: the operator's phone
+	// number, may be empty.
+	Help string
+}

@@ -1,0 +1,54 @@
+package extension
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+)
+
+// ErrStale says that a record changed since it was read.
+var ErrStale = errors.New("record changed since it was read")
+
+// Records is an extension's own JSON per person, sealed at rest. The keys are
+// the extension's own; each extension sees only its own records.
+type Records interface {
+	// Get returns the record and its version; version 0 with nil data when
+	// there is none.
+	Get(ctx context.Context, person string) (data json.RawMessage, version int64, err error)
+	// Put stores data (at most 64 KiB) if the stored version is still this
+	// one (0 = there is none), else ErrStale. nil data deletes. keep says how
+	// long the record lives from now.
+	Put(ctx context.Context, person string, version int64, data json.RawMessage, keep time.Duration) error
+}
+
+// Limit is one bound on how often something may be tried.
+type Limit struct {
+	Name    string        // which limit, a fixed word, such as "egk.wrong"
+	Subject string        // whose: a number, a card, an address; stored as a keyed hash only
+	Max     int           // tries; at least 1
+	Window  time.Duration // the count is forgotten this long after the last try; 0 = for life
+}
+
+// Taken is the state of the tightest of the limits asked for.
+type Taken struct {
+	OK    bool      // false: nothing was counted, the try must not be made
+	Left  int       // tries left after this one
+	Limit string    // name of the limit that decides
+	Until time.Time // when it is free again; zero = never by itself
+}
+
+// Counters count tries. No two calls can take the same try, on any replica.
+type Counters interface {
+	// Take counts one try against all limits, or against none if one of them
+	// is used up. It is called before the comparison that it guards. An error
+	// means: do not compare.
+	Take(ctx context.Context, limits ...Limit) (Taken, error)
+	// Refund takes back one try that turned out not to be a wrong one.
+	Refund(ctx context.Context, limits ...Limit) error
+	// Look says what Take would find, without counting: OK and Left are the
+	// tries left now.
+	Look(ctx context.Context, limits ...Limit) (Taken, error)
+	// Clear sets the counters back to zero, after a success.
+	Clear(ctx context.Context, limits ...Limit) error
+}

@@ -1,0 +1,137 @@
+package flow
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"net/netip"
+	"time"
+
+	"github.com/schleuse/schleuse/sidecar/account"
+	"github.com/schleuse/schleuse/sidecar/member"
+)
+
+// Name is the name of a flow in the configuration.
+type Name string
+
+// Login is the flow around Keycloak's own login.
+const Login Name = "login"
+
+// StepName is a step's name in the configuration; its kind may differ.
+type StepName string
+
+// Keycloak is the reserved step that marks where Keycloak's own login stands.
+const Keycloak StepName = "keycloak"
+
+// Secret is what the browser holds of an attempt, in a cookie: 32 random bytes.
+type Secret [32]byte
+
+// NewSecret draws a secret.
+func NewSecret() Secret {
+	var s Secret
+	rand.Read(s[:]) //nolint:errcheck // crypto/rand.Read never fails since Go 1.24
+	return s
+}
+
+// ParseSecret reads the cookie form: 43 characters of base64url.
+func ParseSecret(s string) (Secret, error) {
+	var out Secret
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(s)
+	if err != nil || len(raw) != len(out) {
+		return out, errors.New("not an attempt's secret")
+	}
+	copy(out[:], raw)
+	return out, nil
+}
+
+// Encode returns the cookie form.
+func (s Secret) Encode() string { return base64.RawURLEncoding.EncodeToString(s[:]) }
+
+// ID returns the name under which the attempt is stored: a one-way image of
+// the secret, so that a stolen database opens no attempt.
+func (s Secret) ID() AttemptID {
+	sum := sha256.Sum256(s[:])
+	return AttemptID(hex.EncodeToString(sum[:]))
+}
+
+// AttemptID names a stored attempt: 64 hexadecimal digits. It is not secret
+// and opens nothing.
+type AttemptID string
+
+// Tag is a short form for URLs and cookie names, to tell apart the attempts
+// of one browser. It opens nothing.
+func (id AttemptID) Tag() string { return string(id[:min(len(id), 16)]) }
+
+// Attempt is what a step sees of one person's way through a flow.
+type Attempt struct {
+	ID       AttemptID // empty before any secret was shown: nothing is stored then
+	Flow     Name
+	Client   string       // OIDC client id for which the person signs in
+	Number   member.KVNR  // empty until it is known
+	Account  account.ID   // empty until Keycloak's login is through
+	Session  account.SID  // likewise
+	Address  netip.Prefix // where the request comes from, IPv6 as /64; for counters only
+	Language string       // "de" or "en"
+	Step     StepName     // the step that is asked
+	Kinds    []string     // kinds of the proofs given so far
+	// State is the step's own, kept between calls of this step in this
+	// attempt. At most 4 KiB. It is sealed at rest.
+	State json.RawMessage
+}
+
+// Status says how far an attempt has come. The zero Status is invalid. It only
+// grows: a terminal status never changes.
+type Status uint8
+
+// The statuses.
+const (
+	Open     Status = iota + 1 // steps are being asked
+	Proven                     // all steps passed, proof durable; the role is not yet known to be set
+	Cleared                    // the account is cleared; what is held may leave, once
+	Released                   // what was held has left (terminal)
+	Failed                     // refused or void; the session is ended (terminal)
+)
+
+// Terminal reports whether nothing can change any more.
+func (s Status) Terminal() bool { return s == Released || s == Failed }
+
+// Record is an attempt as it is stored.
+type Record struct {
+	Attempt
+	Status  Status
+	Proofs  map[StepName]Proof
+	Skipped []StepName
+	Denied  []StepName
+	Chosen  StepName // the alternative that the person chose in an `any`
+	DenyKey string   // why it failed
+	Held    []byte   // what is withheld from the browser; opaque here; nil once dropped
+	Created time.Time
+	Expires time.Time // after this the record is as good as gone
+}
+
+// Errors of Attempts.
+var (
+	ErrNoAttempt       = errors.New("no such attempt") // unknown or expired
+	ErrTooManyAttempts = errors.New("too many open attempts from one address")
+)
+
+// Attempts keeps records. A record is bounded: Held at most 64 KiB, State 4 KiB.
+type Attempts interface {
+	// Create stores a new record. It returns ErrTooManyAttempts when the
+	// record's address has 50 or more that are not terminal and not expired.
+	Create(ctx context.Context, r Record) error
+	// Get returns the record, or ErrNoAttempt.
+	Get(ctx context.Context, id AttemptID) (Record, error)
+	// Update changes the record in one transaction: no other Update of the
+	// same record runs between fn's reading and writing. fn may be called
+	// again, makes no remote call, and its error leaves the record as it was
+	// and is returned as it is. ErrNoAttempt if there is none.
+	Update(ctx context.Context, id AttemptID, fn func(*Record) error) (Record, error)
+	// FailSession turns every record of this Keycloak session that is not
+	// terminal to Failed, with this DenyKey, and drops what it held.
+	FailSession(ctx context.Context, sid account.SID, denyKey string) error
+}

@@ -1,0 +1,123 @@
+package flow
+
+import (
+	"context"
+	"net/url"
+	"time"
+)
+
+// Step is one chamber of the lock. Both methods may be called again after a
+// crash, a reload, the back button or in a second tab, and must then answer
+// from the stored state. A step never touches the HTTP response.
+//
+// An error is the operator's problem (the person sees "later", nothing is
+// lost); a person's mistake is an Outcome; the zero Outcome fails closed.
+type Step interface {
+	// Begin is called whenever the person comes to the step. It must have no
+	// effect that may not be repeated.
+	Begin(ctx context.Context, a *Attempt) (Outcome, error)
+	// Resume is called with what came in. It must take its counters before it
+	// compares anything.
+	Resume(ctx context.Context, a *Attempt, in Input) (Outcome, error)
+}
+
+// InputKind says where an Input comes from. The zero kind is invalid.
+type InputKind uint8
+
+// The kinds of input. Woken never continues a flow by itself: the engine
+// stores its outcome and acts at the next request of the attempt's own browser.
+const (
+	Posted   InputKind = iota + 1 // a form of the step's own page
+	Returned                      // this attempt's browser came back from a remote service
+	Woken                         // a callback or a job; no browser is there
+)
+
+// Input is what a step is resumed with. Form is what the browser sent: the
+// step believes none of it.
+type Input struct {
+	Kind InputKind
+	Form url.Values // at most 64 KiB in all
+}
+
+// Outcome is what a step says. It is made by the functions below only.
+type Outcome struct {
+	Kind  OutcomeKind
+	Proof Proof
+	View  View
+	URL   *url.URL
+	Flow  Name
+	Key   string
+}
+
+// OutcomeKind is the kind of an Outcome. The zero kind is none and is
+// treated as a failure of the step: the attempt does not move.
+type OutcomeKind uint8
+
+// The kinds of Outcome.
+const (
+	None    OutcomeKind = iota
+	IsDone              // proven
+	IsSkip              // this step is not for this person
+	IsShow              // show a page and wait for its form
+	IsSend              // send the browser to a remote service
+	IsPark              // end this login, keep the step's record for the next one
+	IsEnter             // change to another flow
+	IsDeny              // this step refuses; in an `any` it exhausts that alternative only
+)
+
+// Proof is what a step has established. It is stored before anything is done
+// because of it. It holds no personal data.
+type Proof struct {
+	Kind string    // the step's kind, such as "egk"
+	At   time.Time // when
+	Note string    // evidence for the audit without personal data, such as a procedure's name
+}
+
+// Done says that the step is passed.
+func Done(p Proof) Outcome { return Outcome{Kind: IsDone, Proof: p} }
+
+// Skip says that the step is not for this person. Skipping proves nothing: an
+// attempt in which every step was skipped is denied.
+func Skip() Outcome { return Outcome{Kind: IsSkip} }
+
+// Show asks for input with a page of the step's own.
+func Show(v View) Outcome { return Outcome{Kind: IsShow, View: v} }
+
+// Send sends the browser away; it comes back with Input Returned.
+func Send(u *url.URL) Outcome { return Outcome{Kind: IsSend, URL: u} }
+
+// Park ends this login and shows a last page; what the step keeps in its
+// records is there at the next login.
+func Park(v View) Outcome { return Outcome{Kind: IsPark, View: v} }
+
+// Enter changes to another flow. It is valid before any secret was shown only.
+func Enter(flow Name) Outcome { return Outcome{Kind: IsEnter, Flow: flow} }
+
+// Deny says that this step cannot be passed now; key is the catalogue key of
+// the explanation, which must name the next step for the person.
+func Deny(key string) Outcome { return Outcome{Kind: IsDeny, Key: key} }
+
+// View is a page of a step's own, as data.
+type View struct {
+	Page     string        // template below the extension's Pages, without ".html"
+	Data     any           // for the template
+	Problems []Problem     // what was wrong with the last input; shown at the field and in the summary
+	Refresh  time.Duration // the page asks again by itself after this time; 0 = never
+}
+
+// Problem is one mistake in a form.
+type Problem struct {
+	Field string         // name of the input
+	Key   string         // catalogue key of the explanation
+	Args  map[string]any // for its placeholders; never what the person typed
+}
+
+// Offer describes a step on the page where the person chooses a way.
+// Everything in it is a catalogue key of the extension.
+type Offer struct {
+	Available bool
+	Title     string
+	Needs     string // what one must have at hand
+	Takes     string // how long it takes
+	Reason    string // why it is not available now; "" hides the way altogether
+}

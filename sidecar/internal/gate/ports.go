@@ -1,0 +1,73 @@
+package gate
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"time"
+
+	"github.com/schleuse/schleuse/sidecar/account"
+)
+
+// ErrNoRecord says that nothing is stored under a key, or that it has expired.
+var ErrNoRecord = errors.New("no such record")
+
+// Hash is the stored image of a code or a request_uri, which are random
+// already.
+type Hash [sha256.Size]byte
+
+// HashOf returns the image of a secret.
+func HashOf(secret string) Hash { return sha256.Sum256([]byte(secret)) }
+
+// Code is an authorization code that left the gate.
+type Code struct {
+	Account account.ID
+	Session account.SID
+	Left    time.Time // when it left; it is good for 60 s from then
+	Expires time.Time // when the record may be swept
+}
+
+// Codes records the codes that left.
+type Codes interface {
+	// RecordCode must be durable before the code leaves.
+	RecordCode(ctx context.Context, h Hash, c Code) error
+	// Code returns the record, or ErrNoRecord.
+	Code(ctx context.Context, h Hash) (Code, error)
+}
+
+// Login says whose a Keycloak session is.
+type Login struct {
+	Session account.SID
+	Account account.ID
+	Seen    time.Time // when it was last recorded
+	Expires time.Time // the longest that a session may live, offline included
+}
+
+// Logins records whose sessions are.
+type Logins interface {
+	// RecordLogin is idempotent; a session never changes its person: another
+	// person for a recorded session is an error and changes nothing.
+	RecordLogin(ctx context.Context, l Login) error
+	// Login returns the record, or ErrNoRecord.
+	Login(ctx context.Context, sid account.SID) (Login, error)
+	// OldestLogins returns at most limit logins, least recently Seen first, for the sweep
+	// against Keycloak.
+	OldestLogins(ctx context.Context, seenBefore time.Time, limit int) ([]Login, error)
+	// ForgetLogin removes a record.
+	ForgetLogin(ctx context.Context, sid account.SID) error
+}
+
+// Pushed is what matters of a pushed authorization request (RFC 9126).
+type Pushed struct {
+	Client     string
+	Action     bool // it carries kc_action
+	PromptNone bool // it carries prompt=none
+	Expires    time.Time
+}
+
+// PushedRequests records pushed authorization requests by their request_uri.
+type PushedRequests interface {
+	RecordPushed(ctx context.Context, h Hash, p Pushed) error
+	// Pushed returns the record, or ErrNoRecord.
+	Pushed(ctx context.Context, h Hash) (Pushed, error)
+}
