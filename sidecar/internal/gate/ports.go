@@ -60,8 +60,9 @@ type Logins interface {
 // Pushed is what matters of a pushed authorization request (RFC 9126).
 type Pushed struct {
 	Client     string
-	Action     bool // it carries kc_action
-	PromptNone bool // it carries prompt=none
+	Action     string // the kc_action that was pushed, at most 128 characters; "" = none
+	Signed     bool   // the action stands in a signed request object and cannot be taken out
+	PromptNone bool   // it carries prompt=none
 	Expires    time.Time
 }
 
