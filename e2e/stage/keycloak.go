@@ -172,7 +172,7 @@ func furnish(dir, home, snapshot string) error {
 }
 
 // database is where Keycloak keeps its file database, below its home.
-var database = filepath.Join("data", "h2", "keycloakdb.mv.db")
+const database = "data/h2/keycloakdb.mv.db"
 
 // snapshot returns a database that holds the realm already. It is kept by the
 // hash of version and realm, so that a changed realm makes a new one.
