@@ -78,9 +78,10 @@ type Attempt struct {
 	Language string       // "de" or "en"
 	Step     StepName     // the step that is asked
 	Kinds    []string     // kinds of the proofs given so far
-	// State is the step's own, kept between calls of this step in this
-	// attempt. At most 4 KiB. It is sealed at rest.
-	State json.RawMessage
+	// State is the step's own JSON, kept between calls of this step until the
+	// attempt turns to another one; what must outlive that belongs in the
+	// extension's Records. At most 4 KiB. It is sealed at rest.
+	State json.RawMessage `json:",omitempty"`
 }
 
 // Status says how far an attempt has come. The zero Status is invalid. It only
@@ -107,10 +108,14 @@ type Record struct {
 	Skipped []StepName
 	Denied  []StepName
 	Chosen  StepName // the alternative that the person chose in an `any`
-	DenyKey string   // why it failed
-	Held    []byte   // what is withheld from the browser; opaque here; nil once dropped
-	Created time.Time
-	Expires time.Time // after this the record is as good as gone
+	// DenyKey is why it failed, or, while it is Open, why the last alternative
+	// was refused. DenyStep is the step whose catalogue has the key; empty =
+	// the core's.
+	DenyStep StepName
+	DenyKey  string
+	Held     []byte // what is withheld from the browser; opaque here; nil once dropped
+	Created  time.Time
+	Expires  time.Time // after this the record is as good as gone
 }
 
 // Errors of Attempts.

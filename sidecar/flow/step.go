@@ -24,12 +24,12 @@ type Step interface {
 // InputKind says where an Input comes from. The zero kind is invalid.
 type InputKind uint8
 
-// The kinds of input. Woken never continues a flow by itself: the engine
-// stores its outcome and acts at the next request of the attempt's own browser.
+// The kinds of input. A callback or a job is none: what it learns the step
+// keeps in its records and finds there when the attempt's own browser is next
+// seen, so that nothing but that browser ever continues a flow.
 const (
 	Posted   InputKind = iota + 1 // a form of the step's own page
 	Returned                      // this attempt's browser came back from a remote service
-	Woken                         // a callback or a job; no browser is there
 )
 
 // Input is what a step is resumed with. Form is what the browser sent: the
@@ -45,7 +45,6 @@ type Outcome struct {
 	Proof Proof
 	View  View
 	URL   *url.URL
-	Flow  Name
 	Key   string
 }
 
@@ -55,14 +54,13 @@ type OutcomeKind uint8
 
 // The kinds of Outcome.
 const (
-	None    OutcomeKind = iota
-	IsDone              // proven
-	IsSkip              // this step is not for this person
-	IsShow              // show a page and wait for its form
-	IsSend              // send the browser to a remote service
-	IsPark              // end this login, keep the step's record for the next one
-	IsEnter             // change to another flow
-	IsDeny              // this step refuses; in an `any` it exhausts that alternative only
+	None   OutcomeKind = iota
+	IsDone             // proven
+	IsSkip             // this step is not for this person
+	IsShow             // show a page and wait for its form
+	IsSend             // send the browser to a remote service
+	IsPark             // end this login, keep the step's record for the next one
+	IsDeny             // this step refuses; in an `any` it exhausts that alternative only
 )
 
 // Proof is what a step has established. It is stored before anything is done
@@ -89,9 +87,6 @@ func Send(u *url.URL) Outcome { return Outcome{Kind: IsSend, URL: u} }
 // Park ends this login and shows a last page; what the step keeps in its
 // records is there at the next login.
 func Park(v View) Outcome { return Outcome{Kind: IsPark, View: v} }
-
-// Enter changes to another flow. It is valid before any secret was shown only.
-func Enter(flow Name) Outcome { return Outcome{Kind: IsEnter, Flow: flow} }
 
 // Deny says that this step cannot be passed now; key is the catalogue key of
 // the explanation, which must name the next step for the person.

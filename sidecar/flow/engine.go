@@ -1,0 +1,339 @@
+package flow
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/schleuse/schleuse/sidecar/fault"
+)
+
+// Bounds of what the engine keeps and takes, in bytes.
+const (
+	maxHeld  = 64 << 10
+	maxState = 4 << 10
+	maxForm  = 64 << 10
+	maxNote  = 200
+)
+
+// DefaultLifetime is how long an attempt lives: as long as the code that is
+// withheld in it (the realm's accessCodeLifespan).
+const DefaultLifetime = 45 * time.Minute
+
+// ErrNotReady says that the attempt's status does not allow what was asked:
+// nothing was changed.
+var ErrNotReady = errors.New("the attempt's status does not allow this")
+
+// errMoved says that the attempt is no longer where it was when it was read.
+var errMoved = errors.New("the attempt moved on")
+
+// Chamber is a step as it is built into a flow.
+type Chamber struct {
+	Name StepName
+	Kind string // stands in the proof; what the step itself says there is not believed
+	Step Step
+	// Offer describes the step as a way to choose; nil = always available.
+	Offer func(context.Context, *Attempt) (Offer, error)
+}
+
+// Engine carries people through a flow. Its methods may be called at the same
+// time from any number of replicas; no remote call stands in a transaction.
+type Engine struct {
+	Plan     Plan
+	Chambers map[StepName]Chamber
+	Attempts Attempts
+	Now      func() time.Time
+	Lifetime time.Duration // 0 = DefaultLifetime
+	Log      *slog.Logger
+}
+
+// Position is where an attempt stands.
+type Position struct {
+	Record Record
+	// Step is the step that is asked. It is empty when the record is not Open,
+	// and when none of the ways left is available: then the page of Ways says why.
+	Step StepName
+	Kind string // the kind of Step
+	// Outcome is Show or Send while a step is asked, Park when the login just
+	// ended with it, Deny when the record is Failed, else None.
+	Outcome Outcome
+	At, Of  int  // "step At of Of"; At 0 = not to be shown
+	Choice  bool // there is another way than Step
+}
+
+// Validate reports what is missing in the engine.
+func (e *Engine) Validate() error {
+	var errs []error
+	for _, name := range e.Plan.Names() {
+		switch c, ok := e.Chambers[name]; {
+		case !ok || c.Step == nil:
+			errs = append(errs, fmt.Errorf("step %q is not configured, or is no step", name))
+		case c.Name != name || c.Kind == "":
+			errs = append(errs, fmt.Errorf("step %q is wired under another name or without a kind", name))
+		}
+	}
+	if len(e.Plan.Back) == 0 || e.Attempts == nil || e.Now == nil || e.Log == nil {
+		errs = append(errs, errors.New("the engine lacks its plan, its store, its clock or its log"))
+	}
+	return errors.Join(errs...)
+}
+
+// Open stores a new attempt and returns the secret that the browser holds of
+// it. What r says about its progress is ignored. It returns ErrTooManyAttempts
+// as the store does, and a fault TooLarge when Held is over 64 KiB.
+func (e *Engine) Open(ctx context.Context, r Record) (Secret, error) {
+	if len(r.Held) > maxHeld {
+		return Secret{}, fault.New(fault.TooLarge, "later", errors.New("what is withheld is over 64 KiB"))
+	}
+	secret := NewSecret()
+	now := e.Now()
+	fresh := Record{Attempt: r.Attempt, Status: Open, Held: r.Held, Created: now, Expires: now.Add(e.lifetime())}
+	fresh.ID, fresh.Step, fresh.State, fresh.Kinds = secret.ID(), "", nil, nil
+	if err := e.Attempts.Create(ctx, fresh); err != nil {
+		return Secret{}, err
+	}
+	return secret, nil
+}
+
+func (e *Engine) lifetime() time.Duration {
+	if e.Lifetime > 0 {
+		return e.Lifetime
+	}
+	return DefaultLifetime
+}
+
+// Look says where the attempt stands, and asks the step that is next to begin.
+// It may be repeated. An error of the step leaves the attempt as it was. It
+// returns ErrNoAttempt when there is none.
+func (e *Engine) Look(ctx context.Context, id AttemptID) (Position, error) {
+	for range 2*len(e.Plan.Names()) + 2 {
+		r, err := e.settle(ctx, id)
+		if err != nil {
+			return Position{}, err
+		}
+		if r.Status != Open || r.Step == "" {
+			return e.position(r, Outcome{}), nil
+		}
+		p, err := e.run(ctx, r, nil)
+		if !errors.Is(err, errMoved) {
+			return p, err
+		}
+	}
+	return Position{}, errors.New("the flow does not come to rest")
+}
+
+// Answer hands the step what came in. An answer to a step that is not asked
+// (any more) changes nothing and returns the present position, as Look does.
+// in.Kind is Posted or Returned.
+func (e *Engine) Answer(ctx context.Context, id AttemptID, step StepName, in Input) (Position, error) {
+	if err := checkInput(in); err != nil {
+		return Position{}, err
+	}
+	r, err := e.settle(ctx, id)
+	if err != nil {
+		return Position{}, err
+	}
+	if r.Status != Open || r.Step == "" || r.Step != step {
+		return e.Look(ctx, id)
+	}
+	p, err := e.run(ctx, r, &in)
+	if errors.Is(err, errMoved) {
+		return e.Look(ctx, id)
+	}
+	return p, err
+}
+
+func checkInput(in Input) error {
+	if in.Kind != Posted && in.Kind != Returned {
+		return fault.New(fault.Invalid, "invalid", errors.New("input of no known kind"))
+	}
+	size := 0
+	for name, values := range in.Form {
+		for _, v := range values {
+			size += len(name) + len(v)
+		}
+	}
+	if size > maxForm {
+		return fault.New(fault.TooLarge, "too_large", errors.New("the form is over 64 KiB"))
+	}
+	return nil
+}
+
+// settle returns the record with its step selected, or at rest.
+func (e *Engine) settle(ctx context.Context, id AttemptID) (Record, error) {
+	r, err := e.get(ctx, id)
+	if err != nil {
+		return Record{}, err
+	}
+	d := next(e.Plan, r)
+	if d.act == ask && d.step == "" {
+		turnTo(&r, "")
+		if d.step, err = e.firstAvailable(ctx, r, d.ways); err != nil || d.step == "" {
+			return r, err
+		}
+	}
+	if d.act == rest || d.act == ask && d.step == r.Step {
+		return r, nil
+	}
+	return e.Attempts.Update(ctx, id, func(r *Record) error {
+		if now := next(e.Plan, *r); now.act == ask && now.step == "" && now.entry == d.entry && slices.Contains(now.ways, d.step) {
+			turnTo(r, d.step)
+			return nil
+		}
+		e.advance(r)
+		return nil
+	})
+}
+
+func (e *Engine) get(ctx context.Context, id AttemptID) (Record, error) {
+	r, err := e.Attempts.Get(ctx, id)
+	if err == nil && !e.Now().Before(r.Expires) {
+		return Record{}, ErrNoAttempt
+	}
+	return r, err
+}
+
+// run calls the step that is asked: Begin, or Resume when in is given. It
+// returns errMoved when the attempt has to be looked at again.
+func (e *Engine) run(ctx context.Context, r Record, in *Input) (Position, error) {
+	c, ok := e.Chambers[r.Step]
+	if !ok {
+		return Position{}, fmt.Errorf("step %q of the flow is not configured", r.Step)
+	}
+	a := r.Attempt
+	a.State, a.Kinds = bytes.Clone(r.State), slices.Clone(r.Kinds)
+	out, err := call(ctx, c, &a, in)
+	if err != nil {
+		return Position{}, err
+	}
+	if rests(out) && bytes.Equal(a.State, r.State) {
+		return e.position(r, out), nil
+	}
+	stored, err := e.Attempts.Update(ctx, r.ID, func(now *Record) error {
+		if d := next(e.Plan, *now); d.act != ask || d.step != r.Step {
+			return errMoved
+		}
+		e.apply(now, c, out, a.State)
+		return nil
+	})
+	switch {
+	case err != nil:
+		return Position{}, err
+	case rests(out) || out.Kind == IsPark:
+		return e.position(stored, out), nil
+	}
+	return Position{}, errMoved
+}
+
+// rests reports whether the attempt stays at its step.
+func rests(out Outcome) bool { return out.Kind == IsShow || out.Kind == IsSend }
+
+// call runs the step and checks what it says, so that nothing of a broken
+// step is ever stored.
+func call(ctx context.Context, c Chamber, a *Attempt, in *Input) (Outcome, error) {
+	var out Outcome
+	var err error
+	if in == nil {
+		out, err = c.Step.Begin(ctx, a)
+	} else {
+		out, err = c.Step.Resume(ctx, a, *in)
+	}
+	if err != nil {
+		return Outcome{}, fmt.Errorf("step %q: %w", c.Name, err)
+	}
+	switch {
+	case out.Kind == None || out.Kind > IsDeny:
+		err = errors.New("no outcome")
+	case out.Kind == IsSend && out.URL == nil, out.Kind == IsDeny && out.Key == "",
+		(out.Kind == IsShow || out.Kind == IsPark) && out.View.Page == "":
+		err = errors.New("an outcome without what it needs")
+	case len(out.Proof.Note) > maxNote:
+		err = fmt.Errorf("a proof's note over %d bytes", maxNote)
+	case len(a.State) > maxState || a.State != nil && !json.Valid(a.State):
+		err = fmt.Errorf("a state that is no JSON or over %d bytes", maxState)
+	default:
+		return out, nil
+	}
+	return Outcome{}, fmt.Errorf("step %q: %w", c.Name, err)
+}
+
+// apply writes an outcome into the record and moves it on.
+func (e *Engine) apply(r *Record, c Chamber, out Outcome, state json.RawMessage) {
+	switch out.Kind {
+	case IsDone:
+		at := out.Proof.At
+		if at.IsZero() {
+			at = e.Now()
+		}
+		if r.Proofs == nil {
+			r.Proofs = map[StepName]Proof{}
+		}
+		r.Proofs[c.Name] = Proof{Kind: c.Kind, At: at, Note: out.Proof.Note}
+		r.Kinds = append(r.Kinds, c.Kind)
+	case IsSkip:
+		r.Skipped = append(r.Skipped, c.Name)
+	case IsDeny:
+		r.Denied = append(r.Denied, c.Name)
+		r.DenyStep, r.DenyKey = c.Name, out.Key
+	case IsPark:
+		fail(r, KeyParked)
+		return
+	default:
+		r.State = state
+		return
+	}
+	e.advance(r)
+}
+
+// advance brings the record to what the dispatcher decides.
+func (e *Engine) advance(r *Record) {
+	switch d := next(e.Plan, *r); d.act {
+	case ask:
+		turnTo(r, d.step)
+	case prove:
+		r.Status = Proven
+		turnTo(r, "")
+	case refuse:
+		if r.DenyKey == "" {
+			r.DenyKey = KeyNothingProven
+		}
+		refused(r)
+	}
+}
+
+func turnTo(r *Record, step StepName) {
+	if r.Step != step {
+		r.Step, r.State = step, nil
+	}
+}
+
+func fail(r *Record, key string) {
+	r.DenyStep, r.DenyKey = "", key
+	refused(r)
+}
+
+func refused(r *Record) {
+	r.Status, r.Held = Failed, nil
+	turnTo(r, "")
+}
+
+func (e *Engine) position(r Record, out Outcome) Position {
+	p := Position{Record: r, Outcome: out, Of: e.Plan.Steps()}
+	switch {
+	case r.Status == Failed && out.Kind == None:
+		p.Outcome = Deny(r.DenyKey)
+	case r.Status == Open:
+		d := next(e.Plan, r)
+		p.Step, p.Kind = r.Step, e.Chambers[r.Step].Kind
+		p.Choice = len(d.ways) > 1
+		if d.entry < len(e.Plan.Back) {
+			p.At = len(e.Plan.Front) + 2 + d.entry
+		}
+	}
+	return p
+}

@@ -1,0 +1,79 @@
+package flow
+
+import (
+	"context"
+	"time"
+)
+
+// releasedFor is how long a released attempt still answers its own browser:
+// who reloads in that time is not asked twice.
+const releasedFor = 10 * time.Minute
+
+// Fail refuses the attempt for good and drops what is withheld. A terminal
+// attempt stays as it is. key is of the core's catalogue. Ending the Keycloak
+// session is the caller's.
+func (e *Engine) Fail(ctx context.Context, id AttemptID, key string) error {
+	_, err := e.Attempts.Update(ctx, id, func(r *Record) error {
+		if !r.Status.Terminal() {
+			fail(r, key)
+		}
+		return nil
+	})
+	return err
+}
+
+// MarkCleared records that the person behind a proven attempt is cleared, so
+// that what is withheld may leave. It may be repeated. It returns ErrNotReady
+// when the attempt is Open or Failed.
+func (e *Engine) MarkCleared(ctx context.Context, id AttemptID) error {
+	_, err := e.Attempts.Update(ctx, id, func(r *Record) error {
+		switch r.Status {
+		case Proven:
+			r.Status = Cleared
+		case Cleared, Released:
+		default:
+			return ErrNotReady
+		}
+		return nil
+	})
+	return err
+}
+
+// Take hands out what is withheld in a cleared attempt exactly once: first is
+// true for one caller, however many ask at the same time and on however many
+// replicas. keep says what of it stays for those who come again within 10
+// minutes (nil = nothing); they get that, with first false. keep must be pure.
+// Take returns ErrNotReady when the attempt is not cleared, ErrNoAttempt when
+// it has expired.
+func (e *Engine) Take(ctx context.Context, id AttemptID, keep func(held []byte) []byte) (held []byte, first bool, err error) {
+	_, err = e.Attempts.Update(ctx, id, func(r *Record) error {
+		held, first = nil, false
+		switch {
+		case !e.Now().Before(r.Expires):
+			return ErrNoAttempt
+		case r.Status == Released:
+			held = r.Held
+		case r.Status == Cleared:
+			held, first = r.Held, true
+			e.release(r, keep)
+		default:
+			return ErrNotReady
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	return held, first, nil
+}
+
+func (e *Engine) release(r *Record, keep func([]byte) []byte) {
+	held := r.Held
+	r.Status, r.Held = Released, nil
+	if keep != nil {
+		r.Held = keep(held)
+	}
+	if end := e.Now().Add(releasedFor); end.Before(r.Expires) {
+		r.Expires = end
+	}
+}
