@@ -24,6 +24,7 @@ const (
 	TooMany                     // 429: wait for Retry
 	BadUpstream                 // 502: an answer that must not be passed on
 	Unavailable                 // 503: nothing is lost; try again after Retry
+	Timeout                     // 504: what stands behind did not answer in time
 )
 
 // Error is a failure with an explanation for the person who meets it.
