@@ -68,8 +68,13 @@ func TestVerifierSeesEveryChange(t *testing.T) {
 			return b, h
 		}, false},
 		"another stream": {func(b []audit.Batch, h []audit.Hash) ([]audit.Batch, []audit.Hash) {
-			b[0].Stream = "other"
-			h[0] = b[0].Hash()
+			b[2].Stream = "other"
+			h[2] = b[2].Hash()
+			return b, h
+		}, false},
+		"a number left out": {func(b []audit.Batch, h []audit.Hash) ([]audit.Batch, []audit.Hash) {
+			b[2].Seq = 4
+			h[2] = b[2].Hash()
 			return b, h
 		}, false},
 		"a line removed": {changed(func(b *audit.Batch) { b.Lines = b.Lines[:1] }), false},
