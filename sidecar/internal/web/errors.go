@@ -1,0 +1,165 @@
+package web
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/schleuse/schleuse/sidecar/fault"
+)
+
+// answer is how a kind of failure is told: status (RFC 9110 section 15) and
+// the catalogue key of its title and general explanation.
+type answer struct {
+	status int
+	key    string
+}
+
+// answerTo is the one table from kinds to statuses.
+func answerTo(k fault.Kind) answer {
+	switch k {
+	case fault.Invalid:
+		return answer{http.StatusBadRequest, "invalid"}
+	case fault.Unauthenticated:
+		return answer{http.StatusUnauthorized, "unauthenticated"}
+	case fault.Forbidden:
+		return answer{http.StatusForbidden, "forbidden"}
+	case fault.NotFound:
+		return answer{http.StatusNotFound, "not_found"}
+	case fault.Conflict:
+		return answer{http.StatusConflict, "conflict"}
+	case fault.Gone:
+		return answer{http.StatusGone, "gone"}
+	case fault.TooLarge:
+		return answer{http.StatusRequestEntityTooLarge, "too_large"}
+	case fault.TooMany:
+		return answer{http.StatusTooManyRequests, "too_many"}
+	case fault.BadUpstream:
+		return answer{http.StatusBadGateway, "bad_upstream"}
+	case fault.Unavailable:
+		return answer{http.StatusServiceUnavailable, "unavailable"}
+	default:
+		return answer{http.StatusInternalServerError, "internal"}
+	}
+}
+
+// failure is the data of the core page "error".
+type failure struct {
+	Title, Text string
+	Status      int
+	Retry       time.Duration
+	Again       bool // the same request may simply be repeated
+}
+
+// Error answers with a failure: a page for browsers, RFC 9457 JSON for all
+// who do not ask for HTML. A fault.Error says its kind, its explanation (the
+// text error.KEY of the core, else that of its kind) and when to come again;
+// everything else is internal, and only the log sees why. Both carry the same
+// reference. ways are quiet links; the operator's own site is always offered.
+func (p *Pages) Error(w http.ResponseWriter, r *http.Request, err error, ways ...Link) {
+	var known *fault.Error
+	if !errors.As(err, &known) {
+		known = fault.New(fault.Internal, "internal", err)
+	}
+	a := answerTo(known.Kind)
+	words := p.translator("", p.Language(r))
+	f := failure{Status: a.status, Retry: known.Retry}
+	f.Title, _ = words.find("error."+a.key+".title", nil)
+	if title, ok := words.find("error."+known.Key+".title", nil); ok {
+		f.Title = title
+	}
+	var ok bool
+	if f.Text, ok = words.find("error."+known.Key, nil); !ok {
+		f.Text, _ = words.find("error."+a.key, nil)
+	}
+	f.Again = r.Method == http.MethodGet && (known.Kind == fault.Unavailable || known.Kind == fault.Internal ||
+		known.Kind == fault.TooMany || known.Kind == fault.BadUpstream)
+	reference := newReference()
+	p.record(r.Context(), reference, a.status, known, err)
+	if known.Retry > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(max(1, int((known.Retry+time.Second-1)/time.Second))))
+	}
+	if !wantsHTML(r) {
+		problem(w, r, f, known.Key, reference)
+		return
+	}
+	p.errorPage(w, r, f, reference, ways)
+}
+
+func (p *Pages) errorPage(w http.ResponseWriter, r *http.Request, f failure, reference string, ways []Link) {
+	body, err := p.render(r, Page{Name: "error", Data: f, Ways: ways, Fixed: r.Method != http.MethodGet}, reference)
+	if err != nil { // a defect of the core's own page; the person still gets an answer
+		p.log().Error("rendering the error page", "reference", reference, "error", err)
+		secure(w.Header())
+		http.Error(w, f.Title+"\n"+reference, f.Status)
+		return
+	}
+	p.send(w, r, f.Status, body)
+}
+
+// record writes the failure to the log. It names no path and no address: what
+// people type may stand there.
+func (p *Pages) record(ctx context.Context, reference string, status int, known *fault.Error, err error) {
+	level := slog.LevelInfo
+	if status >= http.StatusInternalServerError {
+		level = slog.LevelError
+	}
+	if errors.Is(ctx.Err(), context.Canceled) {
+		level = slog.LevelDebug // the browser went away
+	}
+	p.log().Log(ctx, level, "answered with a failure",
+		"reference", reference, "status", status, "key", known.Key, "error", err.Error())
+}
+
+func (p *Pages) log() *slog.Logger {
+	if p.Log != nil {
+		return p.Log
+	}
+	return slog.Default()
+}
+
+// problem answers in the form of RFC 9457.
+func problem(w http.ResponseWriter, r *http.Request, f failure, key, reference string) {
+	h := w.Header()
+	secure(h)
+	h.Set("Content-Type", "application/problem+json")
+	body, err := json.Marshal(map[string]any{
+		"type": "urn:schleuse:problem:" + key, "title": f.Title, "detail": f.Text,
+		"status": f.Status, "instance": "urn:schleuse:reference:" + reference,
+	})
+	if err != nil {
+		body = []byte("{}")
+	}
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(f.Status)
+	if r.Method != http.MethodHead {
+		w.Write(body) //nolint:errcheck // the client is gone; nobody to tell
+	}
+}
+
+// wantsHTML reports whether the client names HTML in Accept, as browsers do
+// when they navigate; fetch and most programs send */* or nothing.
+func wantsHTML(r *http.Request) bool {
+	for _, v := range r.Header.Values("Accept") {
+		if strings.Contains(v, "text/html") || strings.Contains(v, "application/xhtml+xml") {
+			return true
+		}
+	}
+	return false
+}
+
+// newReference draws what a person can read to somebody over the phone: eight
+// letters and digits without those that sound or look alike, 40 bits.
+func newReference() string {
+	var raw [5]byte
+	rand.Read(raw[:]) //nolint:errcheck // crypto/rand.Read never fails since Go 1.24
+	s := base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").EncodeToString(raw[:])
+	return s[:4] + "-" + s[4:]
+}

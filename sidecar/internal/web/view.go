@@ -1,0 +1,104 @@
+package web
+
+import (
+	"html/template"
+	"time"
+
+	"github.com/schleuse/schleuse/sidecar/flow"
+)
+
+// Page is a page to be rendered. Only Name is needed.
+type Page struct {
+	// Set is the extension whose page and texts these are; "" = the core's.
+	// A page that the set does not have is the core's page with the set's texts.
+	Set  string
+	Name string
+	// Data is what the page's template sees as .Data.
+	Data     any
+	Problems []flow.Problem // shown in the summary and at their fields
+	Action   string         // where the form goes; "" = the page's own URL
+	Hidden   []Field        // hidden inputs of the form
+	Step     int            // "Step 2 of 3"; 0 = not said
+	Steps    int
+	Ways     []Link // quiet ways out
+	// Next is a path on this host: the link with which a page without a form
+	// goes on, and where Refresh leads; "" = the page itself, for Refresh.
+	Next    string
+	Refresh time.Duration // the page goes on by itself after this time, at least a second; 0 = never
+	Status  int           // 0 = 200
+	// Back is the path that shows this page again after a change of language;
+	// "" = the request's own URL.
+	Back string
+	// Fixed says that the page cannot be shown again by a GET (it stems from
+	// a form of somebody else's): then it offers no change of language.
+	Fixed bool
+}
+
+// Field is a hidden input.
+type Field struct{ Name, Value string }
+
+// Link is a quiet way out of a page: to a path on this host or a web address.
+type Link struct {
+	Href string
+	Key  string // text of the page's set, or of the core
+	Text string // the text itself, where there is no Key
+}
+
+// Denied is the data of the core page "denied": what a step that refused says.
+type Denied struct{ Key string }
+
+// Done is the page after the last step; its GET of next releases the login.
+// A form's POST must not lead elsewhere itself: browsers apply `form-action`
+// to its redirects too.
+func Done(next string) Page {
+	return Page{Name: "done", Next: next, Refresh: time.Second}
+}
+
+// Way is one alternative on the core page "ways", whose data is []Way. The
+// form's input is named "way".
+type Way struct {
+	Set   string // the extension that Offer's keys belong to
+	Step  flow.StepName
+	Offer flow.Offer
+}
+
+// Reviewed is one entry on the core page "authenticators", whose data is
+// []Reviewed. The form's inputs are named "keep", with the ID as value, for
+// what is to be kept.
+type Reviewed struct {
+	ID      string
+	Type    string // Keycloak's credential type
+	Label   string
+	Created time.Time
+	Keep    bool // how the box stands at first
+}
+
+// view is what the templates see.
+type view struct {
+	Page
+	Title     template.HTML // the page's own parts, already rendered
+	Main      template.HTML
+	Brand     *Brand
+	Language  string
+	Mistakes  []mistake
+	Switch    []spoken
+	Assets    *assets
+	Back      string
+	Reference string
+}
+
+// mistake is a flow.Problem in words.
+type mistake struct{ Field, Text string }
+
+// spoken is a language one may change to, named in itself.
+type spoken struct{ Code, Name string }
+
+// Problem returns the words for a field, or "".
+func (v *view) Problem(field string) string {
+	for _, m := range v.Mistakes {
+		if m.Field == field {
+			return m.Text
+		}
+	}
+	return ""
+}
