@@ -47,10 +47,7 @@ func accept(from *url.URL, cookie *http.Cookie, now time.Time) (stored, bool) {
 	if !strings.HasPrefix(entry.Path, "/") {
 		entry.Path = defaultPath(from.Path)
 	}
-	if strings.HasPrefix(cookie.Name, "__Host-") && (!cookie.Secure || cookie.Domain != "" || cookie.Path != "/") {
-		return stored{}, false
-	}
-	if strings.HasPrefix(cookie.Name, "__Secure-") && !cookie.Secure {
+	if !keepsPrefix(cookie) {
 		return stored{}, false
 	}
 	switch {
@@ -62,6 +59,14 @@ func accept(from *url.URL, cookie *http.Cookie, now time.Time) (stored, bool) {
 		entry.expires = cookie.Expires
 	}
 	return entry, true
+}
+
+// keepsPrefix says whether the cookie keeps what its name's prefix promises.
+func keepsPrefix(cookie *http.Cookie) bool {
+	if strings.HasPrefix(cookie.Name, "__Host-") {
+		return cookie.Secure && cookie.Domain == "" && cookie.Path == "/"
+	}
+	return cookie.Secure || !strings.HasPrefix(cookie.Name, "__Secure-")
 }
 
 func (j *jar) drop(gone stored) {

@@ -50,6 +50,6 @@ func run(ctx context.Context) error {
 	case <-ctx.Done():
 		return nil
 	case <-keycloak.Done():
-		return errors.New("Keycloak ended by itself")
+		return errors.New("the server ended by itself")
 	}
 }

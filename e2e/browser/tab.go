@@ -1,0 +1,217 @@
+package browser
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/storage"
+	"github.com/chromedp/chromedp"
+)
+
+// Patience bounds each wait for a page. It is long because a busy two-core
+// machine also runs the server behind the page.
+const Patience = 30 * time.Second
+
+// Tab is one tab of one person's browser.
+type Tab struct {
+	browser *Browser
+	profile Profile
+	ctx     context.Context
+	cancel  context.CancelFunc
+}
+
+// Close closes the tab. The last tab of a person takes their cookies along.
+func (t *Tab) Close() { t.cancel() }
+
+// Second opens another tab of the same person: the cookies are shared.
+func (t *Tab) Second() (*Tab, error) {
+	ctx, cancel := chromedp.NewContext(t.ctx)
+	return t.browser.tab(ctx, cancel, t.profile)
+}
+
+// Go opens an address as if typed, and returns when the page has loaded.
+func (t *Tab) Go(address string) error {
+	return t.do("going to "+withoutQuery(address), chromedp.Navigate(address))
+}
+
+// Back is the browser's own back button, Reload its reload button.
+func (t *Tab) Back() error { return t.do("going back", chromedp.NavigateBack()) }
+
+// Reload loads the page again, sending a form again where the page came from one.
+func (t *Tab) Reload() error { return t.do("reloading", chromedp.Reload()) }
+
+// Type fills the field with this label or name, replacing what is there.
+func (t *Tab) Type(field, text string) error {
+	if err := t.Focus(field); err != nil {
+		return err
+	}
+	if _, err := t.evaluate("document.activeElement.select && document.activeElement.select()"); err != nil {
+		return err
+	}
+	return t.do("typing into "+field, chromedp.KeyEvent(text))
+}
+
+// Focus puts the cursor into the field with this label or name.
+func (t *Tab) Focus(field string) error {
+	return t.find("field "+field, fmt.Sprintf(`(() => {
+		const wanted = %s;
+		const label = [...document.querySelectorAll('label')].find(l => l.innerText.trim().startsWith(wanted));
+		const found = (label && (label.control || label.querySelector('input,select,textarea')))
+			|| document.querySelector('[name="' + CSS.escape(wanted) + '"]:not([type=hidden])');
+		if (!found) return false;
+		found.focus();
+		return document.activeElement === found;
+	})()`, quoted(field)))
+}
+
+// Press clicks the button or link that begins with these words.
+func (t *Tab) Press(words string) error {
+	return t.find("button or link "+words, fmt.Sprintf(`(() => {
+		const wanted = %s;
+		const all = [...document.querySelectorAll('button, a[href], input[type=submit], summary, [role=button]')];
+		const found = all.find(e => (e.innerText || e.value || '').trim().startsWith(wanted));
+		if (!found) return false;
+		found.click();
+		return true;
+	})()`, quoted(words)))
+}
+
+// Keys types keys at the focus: "\t" for Tab, "\r" for Enter, letters.
+func (t *Tab) Keys(keys string) error { return t.do("typing keys", chromedp.KeyEvent(keys)) }
+
+// See waits until the page says these words.
+func (t *Tab) See(words string) error {
+	return t.find("the words "+words, fmt.Sprintf(
+		`document.readyState !== 'loading' && !!document.body && document.body.innerText.includes(%s)`, quoted(words)))
+}
+
+// At waits until the address begins with prefix.
+func (t *Tab) At(prefix string) error {
+	return t.find("the address "+prefix, fmt.Sprintf(
+		`document.readyState === 'complete' && location.href.startsWith(%s)`, quoted(prefix)))
+}
+
+// Title is the page's question: the text of its h1.
+func (t *Tab) Title() (string, error) {
+	return t.evaluate("(document.querySelector('h1') || {innerText: document.title}).innerText")
+}
+
+// Text is all that the page says.
+func (t *Tab) Text() (string, error) { return t.evaluate("document.body.innerText") }
+
+// Address is where the tab is.
+func (t *Tab) Address() (string, error) { return t.evaluate("location.href") }
+
+// Focused describes the element that has the focus: its tag, id and text.
+func (t *Tab) Focused() (string, error) {
+	return t.evaluate(`(() => { const e = document.activeElement; return e ? e.tagName + '#' + e.id + ' ' + (e.innerText || e.name || '') : ''; })()`)
+}
+
+// Overflows says whether the page is wider than the window.
+func (t *Tab) Overflows() (bool, error) {
+	text, err := t.evaluate("String(document.documentElement.scrollWidth > window.innerWidth)")
+	return text == "true", err
+}
+
+// Cookies lists the names of all cookies of this person.
+func (t *Tab) Cookies() ([]string, error) {
+	browserContext := chromedp.FromContext(t.ctx).BrowserContextID
+	result, err := chromedp.CallBrowser(t.ctx, storage.GetCookies, storage.GetCookiesParams{BrowserContextID: browserContext})
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, cookie := range result.Cookies {
+		names = append(names, cookie.Domain+" "+cookie.Name)
+	}
+	return names, nil
+}
+
+// Picture saves a picture of the whole page as NAME.png.
+func (t *Tab) Picture(name string) error {
+	if t.browser.Pictures == "" {
+		return nil
+	}
+	if err := os.MkdirAll(t.browser.Pictures, 0o755); err != nil {
+		return err
+	}
+	result, err := chromedp.Call(t.ctx, page.CaptureScreenshot, page.CaptureScreenshotParams{
+		Format: page.CaptureScreenshotFormatPng, CaptureBeyondViewport: new(true),
+	})
+	if err != nil {
+		return fmt.Errorf("picture %s: %w", name, err)
+	}
+	return os.WriteFile(filepath.Join(t.browser.Pictures, name+".png"), result.Data, 0o644)
+}
+
+// find looks until the expression is true, and tells what it saw if it never is.
+func (t *Tab) find(what, expression string) error {
+	ctx, cancel := context.WithTimeout(t.ctx, Patience)
+	defer cancel()
+	for {
+		// A page that is being left answers with an error: look again.
+		found, err := chromedp.Run(ctx, chromedp.Evaluate[bool](expression))
+		if err == nil && found {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s: not there within %s; %s", what, Patience, t.seen())
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// seen describes the page for an error message.
+func (t *Tab) seen() string {
+	address, err := t.Address()
+	if err != nil {
+		return "and the page cannot be read: " + err.Error()
+	}
+	text, err := t.Text()
+	if err != nil {
+		return "at " + withoutQuery(address)
+	}
+	return fmt.Sprintf("at %s the page says:\n%s", withoutQuery(address), cut(text, 1500))
+}
+
+func (t *Tab) do(what string, action chromedp.Action[chromedp.Void]) error {
+	ctx, cancel := context.WithTimeout(t.ctx, Patience)
+	defer cancel()
+	if err := chromedp.Do(ctx, action); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}
+
+func (t *Tab) evaluate(expression string) (string, error) {
+	ctx, cancel := context.WithTimeout(t.ctx, Patience)
+	defer cancel()
+	return chromedp.Run(ctx, chromedp.Evaluate[string]("String("+expression+")"))
+}
+
+func quoted(text string) string {
+	encoded, err := json.Marshal(text)
+	if err != nil {
+		return `""`
+	}
+	return string(encoded)
+}
+
+func withoutQuery(address string) string {
+	bare, _, _ := strings.Cut(address, "?")
+	return bare
+}
+
+func cut(text string, limit int) string {
+	if runes := []rune(text); len(runes) > limit {
+		return string(runes[:limit]) + " …"
+	}
+	return text
+}
