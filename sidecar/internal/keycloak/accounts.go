@@ -1,0 +1,219 @@
+package keycloak
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/Nerzal/gocloak/v13"
+
+	"github.com/schleuse/schleuse/sidecar/account"
+	"github.com/schleuse/schleuse/sidecar/member"
+)
+
+// Find returns the account whose user name is this number.
+func (c *Client) Find(ctx context.Context, number member.KVNR) (account.Account, error) {
+	if number == "" { // an empty user name would answer with everybody
+		return account.Account{}, account.ErrNotFound
+	}
+	var users []*gocloak.User
+	err := c.read(ctx, "finding an account", func(ctx context.Context, t *token) (err error) {
+		users, err = c.api.GetUsers(ctx, t.access, c.Realm, gocloak.GetUsersParams{
+			Username: gocloak.StringP(number.Username()), Exact: gocloak.BoolP(true),
+			BriefRepresentation: gocloak.BoolP(true), Max: gocloak.IntP(2),
+		})
+		return list(users, err)
+	})
+	if err != nil {
+		return account.Account{}, err
+	}
+	for _, u := range users {
+		if a := accountOf(u); a.Is(number) {
+			return a, nil
+		}
+	}
+	return account.Account{}, account.ErrNotFound
+}
+
+// Get returns the account with this id.
+func (c *Client) Get(ctx context.Context, id account.ID) (account.Account, error) {
+	if !plainID(string(id)) {
+		return account.Account{}, account.ErrNotFound
+	}
+	var user *gocloak.User
+	err := c.read(ctx, "reading an account", func(ctx context.Context, t *token) (err error) {
+		user, err = c.api.GetUserByID(ctx, t.access, c.Realm, string(id))
+		if err == nil && gocloak.PString(user.ID) != string(id) {
+			return errGarbage
+		}
+		return err
+	})
+	switch {
+	case gone(err, "User"):
+		return account.Account{}, account.ErrNotFound
+	case err != nil:
+		return account.Account{}, err
+	}
+	return accountOf(user), nil
+}
+
+func accountOf(u *gocloak.User) account.Account {
+	return account.Account{
+		ID: account.ID(gocloak.PString(u.ID)), Username: gocloak.PString(u.Username), Enabled: gocloak.PBool(u.Enabled),
+	}
+}
+
+// Clearance reads the account's direct realm roles. An exempt account is
+// Exempt whatever other role it has.
+func (c *Client) Clearance(ctx context.Context, id account.ID) (account.Clearance, error) {
+	roles, err := c.roles(ctx, id)
+	switch {
+	case errors.Is(err, account.ErrNotFound):
+		return account.NotCleared, nil
+	case err != nil:
+		return account.Unknown, err
+	case c.exempt(roles):
+		return account.Exempt, nil
+	case named(roles, c.Role) != nil:
+		return account.Cleared, nil
+	}
+	return account.NotCleared, nil
+}
+
+// roles returns the realm roles that are mapped directly to the account.
+func (c *Client) roles(ctx context.Context, id account.ID) ([]*gocloak.Role, error) {
+	if !plainID(string(id)) {
+		return nil, account.ErrNotFound
+	}
+	var roles []*gocloak.Role
+	err := c.read(ctx, "reading an account's roles", func(ctx context.Context, t *token) (err error) {
+		roles, err = c.api.GetRealmRolesByUserID(ctx, t.access, c.Realm, string(id))
+		return list(roles, err)
+	})
+	if gone(err, "User") {
+		return nil, account.ErrNotFound
+	}
+	return roles, err
+}
+
+func (c *Client) exempt(roles []*gocloak.Role) bool {
+	return slices.ContainsFunc(c.Exempt, func(name string) bool { return named(roles, name) != nil })
+}
+
+func named(roles []*gocloak.Role, name string) *gocloak.Role {
+	for _, r := range roles {
+		if name != "" && gocloak.PString(r.Name) == name {
+			return r
+		}
+	}
+	return nil
+}
+
+// Grant gives the account the role of the identified.
+func (c *Client) Grant(ctx context.Context, id account.ID) error {
+	roles, err := c.roles(ctx, id)
+	switch {
+	case err != nil:
+		return err
+	case c.exempt(roles):
+		return account.ErrExempt
+	case named(roles, c.Role) != nil:
+		return nil
+	}
+	var available []*gocloak.Role
+	err = c.read(ctx, "looking for the role of the identified", func(ctx context.Context, t *token) (err error) {
+		available, err = c.api.GetAvailableRealmRolesByUserID(ctx, t.access, c.Realm, string(id))
+		return list(available, err)
+	})
+	if err != nil {
+		return err
+	}
+	role := named(available, c.Role)
+	if role == nil || gocloak.PString(role.ID) == "" {
+		return fmt.Errorf("the realm has no role %q: run schleuse realm apply", c.Role)
+	}
+	return c.write(ctx, "granting the role of the identified", func(ctx context.Context, t *token) error {
+		// Keycloak demands id and name, and both to be right.
+		return c.api.AddRealmRoleToUser(ctx, t.access, c.Realm, string(id), []gocloak.Role{{ID: role.ID, Name: role.Name}})
+	})
+}
+
+// maxAuthenticators is how many are listed at most.
+const maxAuthenticators = 100
+
+const passwordType = "password"
+
+// Authenticators lists the account's means of signing in but the password.
+func (c *Client) Authenticators(ctx context.Context, id account.ID) ([]account.Authenticator, error) {
+	if !plainID(string(id)) {
+		return nil, account.ErrNotFound
+	}
+	var credentials []*gocloak.CredentialRepresentation
+	err := c.read(ctx, "reading an account's authenticators", func(ctx context.Context, t *token) (err error) {
+		credentials, err = c.api.GetCredentials(ctx, t.access, c.Realm, string(id))
+		return list(credentials, err)
+	})
+	switch {
+	case gone(err, "User"):
+		return nil, account.ErrNotFound
+	case err != nil:
+		return nil, err
+	}
+	var out []account.Authenticator
+	for _, cr := range credentials {
+		kind := gocloak.PString(cr.Type)
+		if kind == passwordType {
+			continue
+		}
+		out = append(out, account.Authenticator{
+			ID: gocloak.PString(cr.ID), Type: kind, Label: gocloak.PString(cr.UserLabel),
+			Created: time.UnixMilli(gocloak.PInt64(cr.CreatedDate)),
+		})
+	}
+	if len(out) > maxAuthenticators {
+		return nil, fmt.Errorf("the account has %d authenticators, at most %d are handled", len(out), maxAuthenticators)
+	}
+	return out, nil
+}
+
+// RemoveAuthenticator removes one of those that Authenticators lists.
+func (c *Client) RemoveAuthenticator(ctx context.Context, id account.ID, authenticator string) error {
+	roles, err := c.roles(ctx, id)
+	switch {
+	case err != nil:
+		return err
+	case c.exempt(roles):
+		return account.ErrExempt
+	}
+	present, err := c.Authenticators(ctx, id)
+	if err != nil {
+		return err
+	}
+	// Only what is on the list: an id of the password's would lock the person out.
+	if !slices.ContainsFunc(present, func(a account.Authenticator) bool { return a.ID == authenticator }) || !plainID(authenticator) {
+		return nil
+	}
+	err = c.write(ctx, "removing an authenticator", func(ctx context.Context, t *token) error {
+		return c.api.DeleteCredentials(ctx, t.access, c.Realm, string(id), authenticator)
+	})
+	if gone(err, "Credential") {
+		return nil
+	}
+	return err
+}
+
+// list demands that a list was really answered: gocloak leaves it nil when the
+// answer was no JSON.
+func list[T any](items []*T, err error) error {
+	if err == nil && items == nil {
+		return errGarbage
+	}
+	for _, item := range items {
+		if item == nil {
+			return errGarbage
+		}
+	}
+	return err
+}
