@@ -76,6 +76,8 @@ type Brand struct {
 	HelpPhone string `yaml:"help_phone"`
 	// When somebody answers there, as it is to be read.
 	HelpHours string `yaml:"help_hours"`
+	// The insurer's own site, the way on from an error page.
+	Home URL `yaml:"home"`
 	// Page with the legal notice.
 	Imprint URL `yaml:"imprint"`
 	// Page on data protection.
@@ -110,6 +112,9 @@ type Gate struct {
 	// Clients that get no number page. Whoever signs in there and is neither
 	// exempt nor identified is held all the same.
 	PlainClients []string `yaml:"plain_clients"`
+	// Offer "sign in as staff" as a quiet link on the number page, for exempt
+	// people who come to a client with a number page.
+	StaffEntry bool `yaml:"staff_entry"`
 	// Where a client begins anew, by client id: people go there when the
 	// original request is too old. A site's client has its public_url by default.
 	Start map[string]URL `yaml:"start"`

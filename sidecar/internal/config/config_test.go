@@ -51,7 +51,7 @@ func TestSectionsGetTheirDefaults(t *testing.T) {
 		"role": c.Gate.IdentifiedRole, "mode": c.Gate.Mode.String(), "internal": c.Internal,
 		"languages": strings.Join(c.Brand.Languages, " "), "idle": c.Sites["webcenter"].Session.Idle,
 		"absolute": c.Sites["webcenter"].Session.Absolute, "path": c.Gate.RelativePath(), "issuer": c.Gate.Issuer(),
-		"start": c.Starts()["webcenter"].String() + " " + c.Starts()["kundenapp"].String(),
+		"start": c.Starts()["webcenter"] + " " + c.Starts()["kundenapp"],
 		"flow":  fmt.Sprint(c.Gate.Flows.Login),
 	}
 	want := map[string]any{
@@ -116,7 +116,7 @@ func TestMistakes(t *testing.T) {
 		{"no kind", "kvnr: {kind: kvnr}", "kvnr: {}", []string{"extensions.kvnr.kind: is missing"}},
 		{"null", "brand: {name: Kasse}", "brand: {name: }", []string{"brand.name: no value"}},
 		{"same host", "https://webcenter.kasse.example", "https://LOGIN.kasse.example", []string{"sites.webcenter.public_url: has the same host as gate.public_url"}},
-		{"idle longer than all", "{idle: 15m}", "{idle: 15h}", []string{"sites.webcenter.session.idle: want more than 0 and at most session.absolute"}},
+		{"idle longer than all", "{idle: 15m}", "{idle: 15h}", []string{"sites.webcenter.session.idle: want at least 1m and at most session.absolute"}},
 		{"duration", "{idle: 15m}", "{idle: 15 minutes}", []string{"sites.webcenter.session.idle: no duration"}},
 		{"header", "    session:", "    headers: {Host: x}\n    session:", []string{"sites.webcenter.headers.Host: this header cannot carry an identity"}},
 		{"alias", "brand: {name: Kasse}", "brand: {name: &x Kasse, help_phone: *x}", []string{

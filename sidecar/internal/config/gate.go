@@ -194,15 +194,17 @@ func (g *Gate) Issuer() string {
 
 // Starts returns where each client begins anew: gate.start, and for the sites
 // of this gate that are not in it their public URL.
-func (c *Config) Starts() map[string]URL {
-	out := map[string]URL{}
+func (c *Config) Starts() map[string]string {
+	out := map[string]string{}
 	for _, s := range c.Sites {
 		if s.Issuer.IsZero() {
-			out[s.Client.ID] = s.PublicURL
+			out[s.Client.ID] = s.PublicURL.String()
 		}
 	}
 	if c.Gate != nil {
-		maps.Copy(out, c.Gate.Start)
+		for client, u := range c.Gate.Start {
+			out[client] = u.String()
+		}
 	}
 	return out
 }

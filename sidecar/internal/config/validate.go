@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/schleuse/schleuse/sidecar/internal/config/strictyaml"
 )
@@ -148,7 +149,7 @@ func (ck *checker) brand(b Brand) {
 			ck.at("stands there twice", "", key...)
 		}
 	}
-	links := map[string]URL{"imprint": b.Imprint, "privacy": b.Privacy, "accessibility": b.Accessibility}
+	links := map[string]URL{"home": b.Home, "imprint": b.Imprint, "privacy": b.Privacy, "accessibility": b.Accessibility}
 	for _, key := range slices.Sorted(maps.Keys(links)) {
 		ck.secure(links[key], "brand", key)
 	}
@@ -197,8 +198,11 @@ func (ck *checker) extensions(c *Config) {
 	}
 }
 
-// reserved names are steps of the gate's own.
-func reserved(name string) bool { return name == keycloakStep || name == "authenticators" }
+// reserved names are steps of the gate's own, and the one under which the
+// directory of members runs.
+func reserved(name string) bool {
+	return name == keycloakStep || name == "authenticators" || name == "members"
+}
 
 func (ck *checker) site(c *Config, name string) {
 	s := c.Sites[name]
@@ -215,8 +219,8 @@ func (ck *checker) site(c *Config, name string) {
 	}
 	ck.required(s.Client.ID, "the site's client id at its provider", at("client", "id")...)
 	ck.required(s.Client.SecretFile, "name the file with the client's secret", at("client", "secret_file")...)
-	if s.Session.Idle <= 0 || s.Session.Idle > s.Session.Absolute {
-		ck.at("want more than 0 and at most session.absolute", "30m", at("session", "idle")...)
+	if s.Session.Idle < time.Minute || s.Session.Idle > s.Session.Absolute {
+		ck.at("want at least 1m and at most session.absolute", "30m", at("session", "idle")...)
 	}
 	for _, header := range slices.Sorted(maps.Keys(s.Headers)) {
 		if !headerName.MatchString(header) || forbiddenHeader(header) {
