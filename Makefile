@@ -1,0 +1,30 @@
+# Two commands set everything up: `make demo` to look, `make test` to prove.
+
+SHELL := /bin/sh
+CACHE := $(or $(SCHLEUSE_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/schleuse)
+LINT_VERSION := v2.15.0
+LINT := $(CACHE)/tools/golangci-lint-$(LINT_VERSION)
+
+.PHONY: help demo test check
+
+help: ## show what there is
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
+
+demo: ## the whole way in on one machine: Keycloak, gate, WebCenter; Ctrl-C ends it
+	@go run ./e2e/cmd/demo
+
+test: ## install what is missing, then prove everything
+	@sh e2e/install.sh
+	@test -z "$$(gofmt -l sidecar extensions e2e)" || { echo "not gofmt'd:"; gofmt -l sidecar extensions e2e; exit 1; }
+	go vet ./...
+	go test $$(go list ./... | grep -v '/e2e$$')
+	go test -v -count=1 -timeout 18m ./e2e
+
+check: $(LINT) ## the linter, as strict as STYLE asks
+	$(LINT) run ./...
+
+$(LINT):
+	@echo "building golangci-lint $(LINT_VERSION) (once, about two minutes) …"
+	@mkdir -p $(CACHE)/tools
+	@GOBIN=$(CACHE)/tools/.new go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+	@mv $(CACHE)/tools/.new/golangci-lint $@
