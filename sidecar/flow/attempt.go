@@ -33,7 +33,7 @@ type Secret [32]byte
 // NewSecret draws a secret.
 func NewSecret() Secret {
 	var s Secret
-	rand.Read(s[:]) //nolint:errcheck // crypto/rand.Read never fails since Go 1.24
+	rand.Read(s[:])
 	return s
 }
 
@@ -107,7 +107,6 @@ type Record struct {
 	Proofs  map[StepName]Proof
 	Skipped []StepName
 	Denied  []StepName
-	Chosen  StepName // the alternative that the person chose in an `any`
 	// DenyKey is why it failed, or, while it is Open, why the last alternative
 	// was refused. DenyStep is the step whose catalogue has the key; empty =
 	// the core's.

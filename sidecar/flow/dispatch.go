@@ -75,11 +75,9 @@ func open(e Entry, r Record) []StepName {
 }
 
 // asked returns the step that is asked among the ways that are left: the one
-// that the person chose, the one already asked, the only one.
+// already turned to, or the only one.
 func asked(ways []StepName, r Record) StepName {
 	switch {
-	case slices.Contains(ways, r.Chosen):
-		return r.Chosen
 	case slices.Contains(ways, r.Step):
 		return r.Step
 	case len(ways) == 1:

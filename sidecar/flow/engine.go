@@ -166,7 +166,7 @@ func checkInput(in Input) error {
 
 // settle returns the record with its step selected, or at rest.
 func (e *Engine) settle(ctx context.Context, id AttemptID) (Record, error) {
-	r, err := e.get(ctx, id)
+	r, err := e.Attempts.Get(ctx, id)
 	if err != nil {
 		return Record{}, err
 	}
@@ -181,21 +181,13 @@ func (e *Engine) settle(ctx context.Context, id AttemptID) (Record, error) {
 		return r, nil
 	}
 	return e.Attempts.Update(ctx, id, func(r *Record) error {
-		if now := next(e.Plan, *r); now.act == ask && now.step == "" && now.entry == d.entry && slices.Contains(now.ways, d.step) {
+		if now := next(e.Plan, *r); now.step == "" && slices.Contains(now.ways, d.step) {
 			turnTo(r, d.step)
 			return nil
 		}
 		e.advance(r)
 		return nil
 	})
-}
-
-func (e *Engine) get(ctx context.Context, id AttemptID) (Record, error) {
-	r, err := e.Attempts.Get(ctx, id)
-	if err == nil && !e.Now().Before(r.Expires) {
-		return Record{}, ErrNoAttempt
-	}
-	return r, err
 }
 
 // run calls the step that is asked: Begin, or Resume when in is given. It
@@ -246,20 +238,25 @@ func call(ctx context.Context, c Chamber, a *Attempt, in *Input) (Outcome, error
 	if err != nil {
 		return Outcome{}, fmt.Errorf("step %q: %w", c.Name, err)
 	}
+	if err := check(out, a.State); err != nil {
+		return Outcome{}, fmt.Errorf("step %q: %w", c.Name, err)
+	}
+	return out, nil
+}
+
+func check(out Outcome, state json.RawMessage) error {
 	switch {
 	case out.Kind == None || out.Kind > IsDeny:
-		err = errors.New("no outcome")
+		return errors.New("no outcome")
 	case out.Kind == IsSend && out.URL == nil, out.Kind == IsDeny && out.Key == "",
 		(out.Kind == IsShow || out.Kind == IsPark) && out.View.Page == "":
-		err = errors.New("an outcome without what it needs")
+		return errors.New("an outcome without what it needs")
 	case len(out.Proof.Note) > maxNote:
-		err = fmt.Errorf("a proof's note over %d bytes", maxNote)
-	case len(a.State) > maxState || a.State != nil && !json.Valid(a.State):
-		err = fmt.Errorf("a state that is no JSON or over %d bytes", maxState)
-	default:
-		return out, nil
+		return fmt.Errorf("a proof's note over %d bytes", maxNote)
+	case len(state) > maxState || state != nil && !json.Valid(state):
+		return fmt.Errorf("a state that is no JSON or over %d bytes", maxState)
 	}
-	return Outcome{}, fmt.Errorf("step %q: %w", c.Name, err)
+	return nil
 }
 
 // apply writes an outcome into the record and moves it on.

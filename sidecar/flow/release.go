@@ -39,6 +39,21 @@ func (e *Engine) MarkCleared(ctx context.Context, id AttemptID) error {
 	return err
 }
 
+// Waive clears an attempt without (all) its proofs, for an account that a fresh
+// look-up found cleared or exempt meanwhile. It may be repeated. It returns
+// ErrNotReady when the attempt is terminal.
+func (e *Engine) Waive(ctx context.Context, id AttemptID) error {
+	_, err := e.Attempts.Update(ctx, id, func(r *Record) error {
+		if r.Status.Terminal() {
+			return ErrNotReady
+		}
+		r.Status = Cleared
+		turnTo(r, "")
+		return nil
+	})
+	return err
+}
+
 // Take hands out what is withheld in a cleared attempt exactly once: first is
 // true for one caller, however many ask at the same time and on however many
 // replicas. keep says what of it stays for those who come again within 10
@@ -48,12 +63,10 @@ func (e *Engine) MarkCleared(ctx context.Context, id AttemptID) error {
 func (e *Engine) Take(ctx context.Context, id AttemptID, keep func(held []byte) []byte) (held []byte, first bool, err error) {
 	_, err = e.Attempts.Update(ctx, id, func(r *Record) error {
 		held, first = nil, false
-		switch {
-		case !e.Now().Before(r.Expires):
-			return ErrNoAttempt
-		case r.Status == Released:
+		switch r.Status {
+		case Released:
 			held = r.Held
-		case r.Status == Cleared:
+		case Cleared:
 			held, first = r.Held, true
 			e.release(r, keep)
 		default:

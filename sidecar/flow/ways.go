@@ -21,7 +21,7 @@ type Way struct {
 // in the plan's order; those that are not available say why in Offer.Reason.
 // It is empty when the attempt is not Open.
 func (e *Engine) Ways(ctx context.Context, id AttemptID) ([]Way, error) {
-	r, err := e.get(ctx, id)
+	r, err := e.Attempts.Get(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -38,21 +38,18 @@ func (e *Engine) Ways(ctx context.Context, id AttemptID) ([]Way, error) {
 // that is not left or not available changes nothing. It returns the position,
 // as Look does.
 func (e *Engine) Choose(ctx context.Context, id AttemptID, way StepName) (Position, error) {
-	r, err := e.get(ctx, id)
+	r, err := e.Attempts.Get(ctx, id)
 	if err != nil {
 		return Position{}, err
 	}
-	d := next(e.Plan, r)
-	if !slices.Contains(d.ways, way) || !e.offer(ctx, r, way).Available {
-		return e.Look(ctx, id)
+	if e.offer(ctx, r, way).Available {
+		_, err = e.Attempts.Update(ctx, id, func(r *Record) error {
+			if slices.Contains(next(e.Plan, *r).ways, way) {
+				turnTo(r, way)
+			}
+			return nil
+		})
 	}
-	_, err = e.Attempts.Update(ctx, id, func(r *Record) error {
-		if now := next(e.Plan, *r); now.entry == d.entry && slices.Contains(now.ways, way) {
-			r.Chosen = way
-			turnTo(r, way)
-		}
-		return nil
-	})
 	if err != nil {
 		return Position{}, err
 	}

@@ -76,7 +76,7 @@ func (s suite) record(session account.SID) flow.Record {
 		},
 		Status:  flow.Open,
 		Proofs:  map[flow.StepName]flow.Proof{"a": {Kind: "a", At: now, Note: "note"}},
-		Skipped: []flow.StepName{"b"}, Denied: []flow.StepName{"c"}, Chosen: "egk",
+		Skipped: []flow.StepName{"b"}, Denied: []flow.StepName{"c"},
 		DenyStep: "c", DenyKey: "no", Held: []byte{0, 1, 255}, Created: now, Expires: now.Add(time.Hour),
 	}
 }
@@ -102,7 +102,7 @@ func (s suite) same(got, want flow.Record) {
 	s.Helper()
 	opts := cmp.Options{
 		cmpopts.EquateEmpty(), cmpopts.EquateApproxTime(time.Millisecond),
-		cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }),
+		cmpopts.EquateComparable(netip.Prefix{}),
 	}
 	if diff := cmp.Diff(want, got, opts); diff != "" {
 		s.Errorf("the record differs (-want +got):\n%s", diff)
