@@ -53,3 +53,11 @@ type Match struct {
 	Subject string
 	SID     string
 }
+
+// Ender is what a Sessions may offer beside: one question about many sessions,
+// asked every 400 ms for those with open connections.
+type Ender interface {
+	// Ended returns those of ids (at most 500) that no longer exist or whose
+	// Expires has come.
+	Ended(ctx context.Context, ids []SessionID) ([]SessionID, error)
+}

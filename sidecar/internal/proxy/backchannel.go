@@ -1,0 +1,167 @@
+package proxy
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+)
+
+// Limits of a log-out token.
+const (
+	logoutMaxBody = 64 << 10         // bytes of the request
+	logoutMaxAge  = 10 * time.Minute // since `iat`, whatever `exp` says
+	logoutSkew    = time.Minute      // that `iat` may lie ahead
+	logoutsKept   = 10_000           // token ids remembered against replay
+)
+
+// backchannel takes the provider's word that a session is over (OpenID Connect
+// Back-Channel Logout 1.0 section 2.5). It is told once and never again, so
+// the answer 200 means that the end is durable.
+func (s *Site) backchannel(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	r.Body = http.MaxBytesReader(w, r.Body, logoutMaxBody)
+	token, err := s.logoutToken(r)
+	switch {
+	case err == nil:
+	case errors.Is(err, errAnswer):
+		s.Log.WarnContext(r.Context(), "refusing a log-out token", "site", s.Settings.Name, "error", err)
+		logoutError(w, http.StatusBadRequest, "invalid_request")
+		return
+	default:
+		s.unheard(w, r, err)
+		return
+	}
+	match := Match{Issuer: token.Issuer, Subject: token.Subject, SID: token.SessionID}
+	n, err := s.end(r.Context(), match, "backchannel")
+	if err != nil {
+		s.unheard(w, r, err)
+		return
+	}
+	s.seen.add(token.TokenID, token.IssuedAt.Add(logoutMaxAge+logoutSkew), s.Now())
+	s.Log.InfoContext(r.Context(), "the provider ended sessions", "site", s.Settings.Name, "count", n)
+	w.WriteHeader(http.StatusOK)
+}
+
+// unheard answers when the token could not be worked on: it was not refused.
+func (s *Site) unheard(w http.ResponseWriter, r *http.Request, err error) {
+	s.Log.ErrorContext(r.Context(), "a log-out token could not be worked on", "site", s.Settings.Name, "error", err)
+	w.Header().Set("Retry-After", "5")
+	logoutError(w, http.StatusServiceUnavailable, "temporarily_unavailable")
+}
+
+func logoutError(w http.ResponseWriter, status int, code string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	fmt.Fprintf(w, `{"error":%q}`, code) //nolint:errcheck // nobody to tell
+}
+
+// logoutToken reads and verifies the token of a request (section 2.6). An
+// error that is errAnswer means that it is refused.
+func (s *Site) logoutToken(r *http.Request) (*oidc.LogoutToken, error) {
+	media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+	if !strings.EqualFold(strings.TrimSpace(media), "application/x-www-form-urlencoded") {
+		return nil, fmt.Errorf("%w: not a form", errAnswer)
+	}
+	if err := r.ParseForm(); err != nil {
+		return nil, fmt.Errorf("%w: unreadable form", errAnswer)
+	}
+	raw := r.PostForm["logout_token"]
+	if len(raw) != 1 || !isLogoutJWT(raw[0]) {
+		return nil, fmt.Errorf("%w: not one token of the type logout+jwt", errAnswer)
+	}
+	issuer, err := s.issuer(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), issuerWait)
+	defer cancel()
+	token, err := issuer.identity.VerifyLogout(ctx, raw[0])
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errAnswer, err)
+	}
+	return token, s.checkLogout(token)
+}
+
+// checkLogout checks what the verifier leaves to its caller.
+func (s *Site) checkLogout(token *oidc.LogoutToken) error {
+	var claims struct {
+		Events map[string]json.RawMessage `json:"events"`
+	}
+	if err := token.Claims(&claims); err != nil {
+		return fmt.Errorf("%w: %w", errAnswer, err)
+	}
+	var event map[string]any
+	raw := claims.Events["http://schemas.openid.net/event/backchannel-logout"]
+	if json.Unmarshal(raw, &event) != nil || event == nil {
+		return fmt.Errorf("%w: not a log-out event", errAnswer)
+	}
+	now := s.Now()
+	if age := now.Sub(token.IssuedAt); age > logoutMaxAge || age < -logoutSkew {
+		return fmt.Errorf("%w: issued too long ago or in the future", errAnswer)
+	}
+	if s.seen.has(token.TokenID, now) {
+		return fmt.Errorf("%w: seen before", errAnswer)
+	}
+	return nil
+}
+
+// isLogoutJWT reports whether a token says that it is a log-out token. The
+// issuers's other tokens are signed with the same keys.
+func isLogoutJWT(raw string) bool {
+	head, _, _ := strings.Cut(raw, ".")
+	text, err := base64.RawURLEncoding.DecodeString(head)
+	if err != nil {
+		return false
+	}
+	var header struct {
+		Type string `json:"typ"`
+	}
+	if err := json.Unmarshal(text, &header); err != nil {
+		return false
+	}
+	return strings.TrimPrefix(strings.ToLower(header.Type), "application/") == "logout+jwt"
+}
+
+// replays remembers the ids of tokens that were obeyed. Obeying one twice ends
+// only what has begun since, and only within its short life: so it is enough
+// that each replica knows its own.
+type replays struct {
+	mu  sync.Mutex
+	ids map[string]time.Time
+}
+
+func (p *replays) has(id string, now time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return now.Before(p.ids[id])
+}
+
+func (p *replays) add(id string, until, now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ids == nil {
+		p.ids = make(map[string]time.Time)
+	}
+	if len(p.ids) >= logoutsKept {
+		for old, end := range p.ids {
+			if !now.Before(end) {
+				delete(p.ids, old)
+			}
+		}
+	}
+	for old := range p.ids {
+		if len(p.ids) < logoutsKept {
+			break
+		}
+		delete(p.ids, old)
+	}
+	p.ids[id] = until
+}

@@ -1,0 +1,67 @@
+package proxy
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/schleuse/schleuse/sidecar/fault"
+)
+
+// challenge answers a request without a session: a navigation goes to the
+// login and comes back, a form is told that it was not sent, and a script
+// gets 401, since it could not follow a login.
+func (s *Site) challenge(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	if !navigates(r) {
+		s.Metrics.request(s.Settings.Name, "unauthenticated")
+		w.Header().Set("WWW-Authenticate", s.bearer(r))
+		s.Pages.Error(w, r, fault.New(fault.Unauthenticated, "signed_out", nil))
+		return
+	}
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		s.Metrics.request(s.Settings.Name, "login")
+		if err := s.login(w, r, backTo(r.URL.RequestURI())); err != nil {
+			s.Pages.Error(w, r, err)
+		}
+		return
+	}
+	s.Metrics.request(s.Settings.Name, "not_sent")
+	w.Header().Set("WWW-Authenticate", s.bearer(r))
+	s.notSent(w, r, s.referrer(r))
+}
+
+// bearer is the challenge of RFC 6750 section 3. It names no error when the
+// client showed nothing.
+func (s *Site) bearer(r *http.Request) string {
+	challenge := `Bearer realm="` + s.Settings.Name + `"`
+	if _, ok := presented(r); ok {
+		challenge += `, error="invalid_token", error_description="the session has ended"`
+	}
+	return challenge
+}
+
+// navigates reports whether a person waits for a page in a browser (Fetch
+// Metadata; without it, by what older browsers send).
+func navigates(r *http.Request) bool {
+	h := r.Header
+	if h.Get("X-Requested-With") != "" || h.Get("Upgrade") != "" {
+		return false
+	}
+	if h.Get("Sec-Purpose") != "" || h.Get("Purpose") == "prefetch" {
+		return false // nobody waits yet
+	}
+	if mode := h.Get("Sec-Fetch-Mode"); mode != "" {
+		return mode == "navigate"
+	}
+	return strings.Contains(strings.ToLower(h.Get("Accept")), "text/html")
+}
+
+// referrer returns the page of this site that a form stood on, to go back to.
+func (s *Site) referrer(r *http.Request) string {
+	u, err := url.Parse(r.Referer())
+	if err != nil || u.Scheme != s.Settings.PublicURL.Scheme || u.Host != s.Settings.PublicURL.Host {
+		return "/"
+	}
+	return backTo(u.RequestURI())
+}

@@ -1,0 +1,129 @@
+package proxy
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"net/http"
+	"strings"
+)
+
+// The site's cookies. The prefix `__Host-` (RFC 6265bis) binds them to this
+// very host: no sibling domain can plant one.
+const (
+	cookiePrefix  = "__Host-schleuse-"
+	sessionCookie = cookiePrefix + "session"
+	loginCookie   = cookiePrefix + "login-" // and a part of the login's state
+	langCookie    = "schleuse-lang"         // package web's
+)
+
+// secretLen is what a session cookie holds, in bytes; its text is 43 characters.
+const secretLen = 32
+
+// newSecret draws a secret for a cookie or a protocol parameter.
+func newSecret() string {
+	var b [secretLen]byte
+	rand.Read(b[:]) //nolint:errcheck // crypto/rand.Read never fails since Go 1.24
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// idOf returns the name under which a session with this secret is stored.
+func idOf(secret string) (SessionID, bool) {
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(secret)
+	if err != nil || len(raw) != secretLen {
+		return SessionID{}, false
+	}
+	return sha256.Sum256(raw), true
+}
+
+// presented returns the session that a browser claims to have. A name that
+// occurs twice is no claim at all.
+func presented(r *http.Request) (SessionID, bool) {
+	value, n := "", 0
+	for _, line := range r.Header["Cookie"] {
+		if !strings.Contains(line, sessionCookie) {
+			continue
+		}
+		eachCookie(line, func(pair string) {
+			if name, v, ok := strings.Cut(pair, "="); ok && name == sessionCookie {
+				value = v
+				n++
+			}
+		})
+	}
+	if n != 1 {
+		return SessionID{}, false
+	}
+	return idOf(value)
+}
+
+// eachCookie calls f with each name=value of a Cookie header line.
+func eachCookie(line string, f func(pair string)) {
+	for len(line) > 0 {
+		var pair string
+		pair, line, _ = strings.Cut(line, ";")
+		if pair = strings.TrimSpace(pair); pair != "" {
+			f(pair)
+		}
+	}
+}
+
+// isOwn reports whether a cookie is the proxy's, in whatever case.
+func isOwn(pair string) bool {
+	name, _, _ := strings.Cut(pair, "=")
+	name = strings.ToLower(strings.TrimSpace(name))
+	return strings.HasPrefix(name, strings.ToLower(cookiePrefix)) || name == langCookie
+}
+
+// dropOwnCookies removes the proxy's cookies from what goes to the
+// application; the others stay as they are.
+func dropOwnCookies(h http.Header) {
+	lines := h["Cookie"]
+	kept := lines[:0:0]
+	for _, line := range lines {
+		if !strings.Contains(strings.ToLower(line), "schleuse") {
+			kept = append(kept, line)
+			continue
+		}
+		var pairs []string
+		eachCookie(line, func(pair string) {
+			if !isOwn(pair) {
+				pairs = append(pairs, pair)
+			}
+		})
+		if len(pairs) > 0 {
+			kept = append(kept, strings.Join(pairs, "; "))
+		}
+	}
+	if len(kept) == 0 {
+		delete(h, "Cookie")
+		return
+	}
+	h["Cookie"] = kept
+}
+
+// dropOwnSetCookies keeps the application from setting the proxy's cookies.
+func dropOwnSetCookies(h http.Header) {
+	lines := h["Set-Cookie"]
+	kept := lines[:0]
+	for _, line := range lines {
+		if !isOwn(line) {
+			kept = append(kept, line)
+		}
+	}
+	if len(kept) == 0 {
+		delete(h, "Set-Cookie")
+		return
+	}
+	h["Set-Cookie"] = kept
+}
+
+// setCookie sets a cookie of the site; maxAge in seconds, 0 = until the
+// browser closes, negative = remove it. Lax, because the way back from the
+// provider is a navigation from another site.
+func setCookie(w http.ResponseWriter, name, value string, maxAge int) {
+	http.SetCookie(w, &http.Cookie{
+		Name: name, Value: value, Path: "/", MaxAge: maxAge,
+		Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	})
+}
