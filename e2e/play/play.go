@@ -1,0 +1,103 @@
+package play
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/schleuse/schleuse/e2e/stage"
+	"github.com/schleuse/schleuse/e2e/webcenter"
+)
+
+// Play is a set stage: Keycloak runs, the WebCenter is open, the binary is
+// built. What is missing is Schleuse itself, see Play.Schleuse.
+type Play struct {
+	Cache    stage.Cache
+	Ports    stage.Ports
+	Keycloak *stage.Keycloak
+	Binary   string // the built schleuse
+	Dir      string // folder of this run
+}
+
+// Settings of a play.
+type Settings struct {
+	Ports    stage.Ports
+	Dir      string // folder for binary, configuration and state; must exist
+	Progress stage.Progress
+}
+
+// Set sets the stage. Everything ends with ctx and with this process.
+func Set(ctx context.Context, settings Settings) (*Play, error) {
+	if taken := settings.Ports.Taken(); len(taken) > 0 {
+		return nil, fmt.Errorf("ports %v are taken; end what uses them, or set DEMO_PORT_BASE to another block", taken)
+	}
+	cache, err := stage.OpenCache(settings.Progress)
+	if err != nil {
+		return nil, err
+	}
+	p := &Play{Cache: cache, Ports: settings.Ports, Dir: settings.Dir, Binary: filepath.Join(settings.Dir, "schleuse")}
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		var err error
+		p.Keycloak, err = cache.StartKeycloak(ctx, stage.KeycloakSpec{Ports: settings.Ports})
+		return err
+	})
+	group.Go(func() error { return build(groupCtx, settings.Progress, p.Binary) })
+	if err := group.Wait(); err != nil {
+		if p.Keycloak != nil {
+			p.Keycloak.Stop()
+		}
+		return nil, err
+	}
+	app := webcenter.New(webcenter.Settings{SignOut: "/schleuse/logout"})
+	if err := Serve(ctx, settings.Ports.Upstream(), app); err != nil {
+		p.Keycloak.Stop()
+		return nil, err
+	}
+	return p, nil
+}
+
+// Close ends Keycloak; the rest ends with the context.
+func (p *Play) Close() { p.Keycloak.Stop() }
+
+func build(ctx context.Context, progress stage.Progress, target string) error {
+	root, err := stage.Root()
+	if err != nil {
+		return err
+	}
+	return progress.During("building schleuse", func() error {
+		cmd := exec.CommandContext(ctx, "go", "build", "-o", target, "./sidecar/cmd/schleuse")
+		cmd.Dir = root
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("go build: %w\n%s", err, out)
+		}
+		return nil
+	})
+}
+
+// Serve answers on a loopback port until ctx ends.
+func Serve(ctx context.Context, port int, handler http.Handler) error {
+	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	if err != nil {
+		return err
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	context.AfterFunc(ctx, func() { server.Close() })
+	go func() {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			fmt.Fprintln(os.Stderr, "stage: serving port", port, err)
+		}
+	}()
+	return nil
+}
