@@ -1,0 +1,230 @@
+// Package accounttest is a realm in memory behind the ports of package
+// account, for tests. It keeps state, can be broken call by call, and refuses
+// exempt accounts as the real adapter does.
+package accounttest
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strconv"
+	"sync"
+
+	"github.com/schleuse/schleuse/sidecar/account"
+	"github.com/schleuse/schleuse/sidecar/member"
+)
+
+// Realm implements account.Accounts. It is safe for concurrent use.
+type Realm struct {
+	mu       sync.Mutex
+	people   map[account.ID]*person
+	sessions map[account.SID]account.ID
+	drawn    int
+	broken   map[string]error
+	calls    []string
+}
+
+type person struct {
+	account.Account
+	cleared, exempt bool
+	means           []account.Authenticator
+}
+
+// New returns a realm with these accounts, none of them cleared.
+func New(accounts ...account.Account) *Realm {
+	r := &Realm{people: map[account.ID]*person{}, sessions: map[account.SID]account.ID{}, broken: map[string]error{}}
+	for _, a := range accounts {
+		r.Put(a)
+	}
+	return r
+}
+
+// Put adds an account, or replaces the one with this id.
+func (r *Realm) Put(a account.Account) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.people[a.ID] = &person{Account: a}
+}
+
+// Exempt takes an account out of the gate.
+func (r *Realm) Exempt(id account.ID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.people[id].exempt = true
+}
+
+// Withdraw takes the role away, as an operator does in Keycloak.
+func (r *Realm) Withdraw(id account.ID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.people[id].cleared = false
+}
+
+// SignIn begins a session of an account.
+func (r *Realm) SignIn(id account.ID) account.SID {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.drawn++
+	sid := account.SID("sid-" + strconv.Itoa(r.drawn))
+	r.sessions[sid] = id
+	return sid
+}
+
+// Enrol adds an authenticator to an account.
+func (r *Realm) Enrol(id account.ID, a account.Authenticator) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.people[id].means = append(r.people[id].means, a)
+}
+
+// Break makes the call of this name ("Find", "Grant", …; "" = every call)
+// return err and change nothing; nil mends it.
+func (r *Realm) Break(call string, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.broken[call] = err
+}
+
+// Calls returns the names of the calls so far, broken ones included.
+func (r *Realm) Calls() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.calls)
+}
+
+// Live returns the sessions of an account, sorted.
+func (r *Realm) Live(id account.ID) []account.SID {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var live []account.SID
+	for _, sid := range slices.Sorted(maps.Keys(r.sessions)) {
+		if r.sessions[sid] == id {
+			live = append(live, sid)
+		}
+	}
+	return live
+}
+
+// enter begins a call: with the lock held unless it is broken.
+func (r *Realm) enter(ctx context.Context, call string) error {
+	r.mu.Lock()
+	r.calls = append(r.calls, call)
+	for _, err := range []error{ctx.Err(), r.broken[""], r.broken[call]} {
+		if err != nil {
+			r.mu.Unlock()
+			return err
+		}
+	}
+	return nil
+}
+
+// Find implements account.Directory.
+func (r *Realm) Find(ctx context.Context, number member.KVNR) (account.Account, error) {
+	if err := r.enter(ctx, "Find"); err != nil {
+		return account.Account{}, err
+	}
+	defer r.mu.Unlock()
+	for _, p := range r.people {
+		if p.Is(number) {
+			return p.Account, nil
+		}
+	}
+	return account.Account{}, account.ErrNotFound
+}
+
+// Get implements account.Directory.
+func (r *Realm) Get(ctx context.Context, id account.ID) (account.Account, error) {
+	if err := r.enter(ctx, "Get"); err != nil {
+		return account.Account{}, err
+	}
+	defer r.mu.Unlock()
+	if p, ok := r.people[id]; ok {
+		return p.Account, nil
+	}
+	return account.Account{}, account.ErrNotFound
+}
+
+// Clearance implements account.Directory.
+func (r *Realm) Clearance(ctx context.Context, id account.ID) (account.Clearance, error) {
+	if err := r.enter(ctx, "Clearance"); err != nil {
+		return account.Unknown, err
+	}
+	defer r.mu.Unlock()
+	switch p, ok := r.people[id]; {
+	case ok && p.exempt:
+		return account.Exempt, nil
+	case ok && p.cleared:
+		return account.Cleared, nil
+	}
+	return account.NotCleared, nil
+}
+
+// Grant implements account.Roles.
+func (r *Realm) Grant(ctx context.Context, id account.ID) error {
+	if err := r.enter(ctx, "Grant"); err != nil {
+		return err
+	}
+	defer r.mu.Unlock()
+	p, err := r.changeable(id)
+	if err == nil {
+		p.cleared = true
+	}
+	return err
+}
+
+func (r *Realm) changeable(id account.ID) (*person, error) {
+	p, ok := r.people[id]
+	switch {
+	case !ok:
+		return nil, account.ErrNotFound
+	case p.exempt:
+		return nil, account.ErrExempt
+	}
+	return p, nil
+}
+
+// Alive implements account.Sessions.
+func (r *Realm) Alive(ctx context.Context, id account.ID, sid account.SID) (bool, error) {
+	if err := r.enter(ctx, "Alive"); err != nil {
+		return false, err
+	}
+	defer r.mu.Unlock()
+	owner, ok := r.sessions[sid]
+	return ok && owner == id, nil
+}
+
+// End implements account.Sessions.
+func (r *Realm) End(ctx context.Context, sid account.SID) error {
+	if err := r.enter(ctx, "End"); err != nil {
+		return err
+	}
+	defer r.mu.Unlock()
+	delete(r.sessions, sid)
+	return nil
+}
+
+// Authenticators implements account.Authenticators.
+func (r *Realm) Authenticators(ctx context.Context, id account.ID) ([]account.Authenticator, error) {
+	if err := r.enter(ctx, "Authenticators"); err != nil {
+		return nil, err
+	}
+	defer r.mu.Unlock()
+	p, ok := r.people[id]
+	if !ok {
+		return nil, account.ErrNotFound
+	}
+	return slices.Clone(p.means), nil
+}
+
+// RemoveAuthenticator implements account.Authenticators.
+func (r *Realm) RemoveAuthenticator(ctx context.Context, id account.ID, authenticator string) error {
+	if err := r.enter(ctx, "RemoveAuthenticator"); err != nil {
+		return err
+	}
+	defer r.mu.Unlock()
+	p, err := r.changeable(id)
+	if err == nil {
+		p.means = slices.DeleteFunc(p.means, func(a account.Authenticator) bool { return a.ID == authenticator })
+	}
+	return err
+}
