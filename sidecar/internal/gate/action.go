@@ -1,0 +1,182 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/schleuse/schleuse/sidecar/account"
+	"github.com/schleuse/schleuse/sidecar/fault"
+	"github.com/schleuse/schleuse/sidecar/internal/gate/wire"
+)
+
+const (
+	paramAction = "kc_action"
+	maxAction   = 128
+	restartName = "KC_RESTART"
+)
+
+// wantedAction is a kc_action (change the password, enrol an authenticator)
+// that an authorization request asks for.
+type wantedAction struct {
+	there  bool
+	value  string // "" when it stands inside
+	inside bool   // in a signed object, from where it cannot be taken
+}
+
+// actionAsked finds the action wherever it stands: in the parameters, in the
+// pushed request, in the request object. What cannot be read may carry one
+// and is refused.
+func (h *handler) actionAsked(ctx context.Context, x *exchange) (wantedAction, error) {
+	a := wantedAction{there: x.ask.Action, value: x.ask.Params.Get(paramAction), inside: x.ask.Inside}
+	switch x.ask.Object {
+	case wire.Hidden:
+		if h.observed(ctx, "hidden_request") {
+			return a, nil
+		}
+		return a, fault.New(fault.Invalid, "invalid", errors.New("the request's parameters cannot be read"))
+	case wire.Pushed:
+		p, err := h.Pushed.Pushed(ctx, HashOf(x.ask.RequestURI))
+		switch {
+		case errors.Is(err, ErrNoRecord) && h.observed(ctx, "pushed"):
+			return a, nil
+		case errors.Is(err, ErrNoRecord):
+			return a, gone(err)
+		case err != nil:
+			return a, laterFault(err)
+		}
+		x.silent = x.silent || p.PromptNone
+		if p.Action != "" || p.Signed {
+			a = wantedAction{there: true, value: p.Action, inside: p.Signed}
+		}
+	}
+	return a, nil
+}
+
+// guardAction is the rule "no side effect before clearance": Keycloak runs a
+// kc_action before the last response of a login, so it goes upstream only
+// with the identity cookie of a cleared person. Otherwise the login runs
+// without it, and the original request follows the clearance.
+func (h *handler) guardAction(w http.ResponseWriter, r *http.Request, x *exchange) (done bool, err error) {
+	a, err := h.actionAsked(r.Context(), x)
+	if err != nil || !a.there || h.observed(r.Context(), "action") {
+		return false, err
+	}
+	if x.sent {
+		switch h.clear.fresh(r.Context(), x.hint.Subject) {
+		case account.Cleared, account.Exempt:
+			x.acting, x.action = true, a.value
+			return false, nil
+		case account.NotCleared:
+			x.sent = false
+			x.cookies.WithholdIdentity()
+		default:
+			return false, laterFault(errors.New("the person's clearance is unknown"))
+		}
+	}
+	if a.inside {
+		h.interactionRequired(w, r, x)
+		return true, nil
+	}
+	return false, nil
+}
+
+// checkAction looks, after an action went upstream, whether the identity
+// cookie that went along is genuine: Keycloak ignores one that is not and
+// would run the action for whoever signs in next. A session cannot come back
+// to life, so what is genuine now was so before. The cookie by which Keycloak
+// restarts a login that it has forgotten, action included, does not leave.
+func (h *handler) checkAction(ctx context.Context, x *exchange, resp *http.Response) error {
+	kept := resp.Header["Set-Cookie"][:0:0]
+	for _, line := range resp.Header["Set-Cookie"] {
+		if !strings.HasPrefix(strings.TrimSpace(line), restartName+"=") {
+			kept = append(kept, line)
+		}
+	}
+	resp.Header["Set-Cookie"] = kept
+	genuine, err := h.genuine(ctx, x)
+	switch {
+	case err != nil:
+		return h.answer(laterFault(err))
+	case !genuine:
+		return h.startOver(x)
+	}
+	return nil
+}
+
+// genuine asks Keycloak for the account console with the browser's cookies:
+// for a live login it renews the identity cookie, whatever else it answers.
+func (h *handler) genuine(ctx context.Context, x *exchange) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookupTime)
+	defer cancel()
+	target := *h.Settings.Upstream
+	target.Path = h.settingsPath("account/")
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), http.NoBody)
+	if err != nil {
+		return false, err
+	}
+	req.Host = h.Settings.PublicURL.Host
+	req.Header = h.headers(&exchange{route: wire.Account, address: x.address, cookies: x.cookies}, http.Header{"Accept": {"application/json"}})
+	resp, err := h.transport().RoundTrip(req)
+	if err != nil {
+		return false, err
+	}
+	if err := resp.Body.Close(); err != nil {
+		return false, err
+	}
+	login, err := wire.ReadAnswer(resp.Header, h.Now())
+	return err == nil && login.Live && login.Identity == x.hint, nil
+}
+
+func (h *handler) settingsPath(rest string) string { return h.Settings.realmPath() + rest }
+
+func (h *handler) transport() http.RoundTripper {
+	if h.Settings.Transport != nil {
+		return h.Settings.Transport
+	}
+	return http.DefaultTransport
+}
+
+// interactionRequired has Keycloak refuse a signed request that carries an
+// action, as if nobody were signed in: it knows where the client may be
+// answered, and how.
+func (h *handler) interactionRequired(w http.ResponseWriter, r *http.Request, x *exchange) {
+	x.silent, x.failed, x.sent = true, true, false
+	x.cookies.WithholdIdentity()
+	h.forwardRead(w, r, x, x.ask.Silent())
+}
+
+// onlyError lets nothing but an error to the client pass.
+func (h *handler) onlyError(_ *exchange, resp *http.Response) error {
+	to := resp.Header.Get("Location")
+	if to == "" || h.origin.Owns(to) || !strings.Contains(to, "error=login_required") {
+		return h.answer(fault.New(fault.Invalid, "invalid", errors.New("an action inside a signed request")))
+	}
+	resp.Header.Set("Location", strings.Replace(to, "error=login_required", "error=interaction_required", 1))
+	return nil
+}
+
+// follow lets the login of somebody who is cleared out without its code, and
+// repeats the original request, this time with its action.
+func (h *handler) follow(ctx context.Context, x *exchange, header http.Header, id wire.Identity) error {
+	if err := h.recordLogin(ctx, id.Subject, id.Session); err != nil {
+		return h.answer(laterFault(err))
+	}
+	if err := h.passed(ctx, x, id); err != nil {
+		return h.answer(laterFault(err))
+	}
+	x.tabs.finish(x.tab)
+	return &instead{func(w http.ResponseWriter, _ *http.Request) {
+		for _, line := range wire.KeycloakCookies(header) {
+			w.Header().Add("Set-Cookie", line)
+		}
+		h.writeTabs(w.Header(), x.tabs)
+		seeOther(w, h.authTarget(x.tab.Query))
+	}}
+}
+
+// authTarget is the auth endpoint with a query.
+func (h *handler) authTarget(query string) string {
+	return wire.Target{Path: h.settingsPath("protocol/openid-connect/auth"), Query: query}.String()
+}

@@ -1,0 +1,126 @@
+package gate
+
+import (
+	"net/http"
+
+	"github.com/schleuse/schleuse/sidecar/internal/gate/wire"
+)
+
+// authenticate is Keycloak's own login page: the user name that goes upstream
+// is the number that was typed for this tab. A password for which no number
+// is known is not forwarded.
+func (h *handler) authenticate(w http.ResponseWriter, r *http.Request, x *exchange) error {
+	query, err := wire.ParseParams(x.target.Query)
+	if err != nil {
+		return malformed(err)
+	}
+	var form wire.Params
+	if r.Method == http.MethodPost {
+		body, err := readForm(r)
+		if err != nil {
+			return err
+		}
+		if form, err = wire.ParseForm(r.Header, body); err != nil {
+			return malformed(err)
+		}
+		if ours, err := h.numberAnswered(w, r, x, form); ours {
+			return err
+		}
+	}
+	h.recall(x, query, form)
+	if form == nil || h.Settings.Observe {
+		x.body = encodeForm(form)
+		h.forward(w, r, x)
+		return nil
+	}
+	if !x.known && h.numbered(x) {
+		return h.askAgain(w, r, x, query)
+	}
+	if x.tab.Number != "" && form.Has("username") {
+		form = form.With("username", string(x.tab.Number))
+	}
+	x.body = encodeForm(form)
+	h.forward(w, r, x)
+	return nil
+}
+
+func encodeForm(form wire.Params) []byte {
+	if form == nil {
+		return nil
+	}
+	return []byte(form.Encode())
+}
+
+// recall finds what is known of the tab to which a request belongs.
+func (h *handler) recall(x *exchange, query, form wire.Params) {
+	x.client = query.Get("client_id")
+	x.tab, x.known = x.tabs.find(string(wire.TabOfRequest(x.route, query, form)))
+	if x.known && x.client == "" {
+		x.client = x.tab.Client
+	}
+}
+
+// askAgain asks for the number of a tab of which nothing is known (any more),
+// and from there goes back to Keycloak's page for it.
+func (h *handler) askAgain(w http.ResponseWriter, r *http.Request, x *exchange, query wire.Params) error {
+	key := string(wire.TabOfRequest(x.route, query, nil))
+	if key == "" {
+		return gone(nil)
+	}
+	var back wire.Params
+	for _, name := range []string{"client_id", "tab_id", "client_data"} {
+		back = back.With(name, query.Get(name))
+	}
+	return h.askNumber(w, r, x, asked{
+		Method: http.MethodGet, Path: x.target.Path, Query: back.Encode(), Key: key,
+	})
+}
+
+// brokered is the return from a foreign issuer: which tab it belongs to
+// stands in its state.
+func (h *handler) brokered(w http.ResponseWriter, r *http.Request, x *exchange) error {
+	query, err := wire.ParseParams(x.target.Query)
+	if err != nil {
+		return malformed(err)
+	}
+	var form wire.Params
+	if r.Method == http.MethodPost {
+		body, err := readForm(r)
+		if err != nil {
+			return err
+		}
+		if form, err = wire.ParseForm(r.Header, body); err != nil {
+			return malformed(err)
+		}
+		x.body = encodeForm(form)
+	}
+	h.recall(x, query, form)
+	h.forward(w, r, x)
+	return nil
+}
+
+// restart takes the place of Keycloak's own restart, which would go on
+// without a number and may keep an action that somebody else began.
+func (h *handler) restart(w http.ResponseWriter, r *http.Request, x *exchange) error {
+	query, err := wire.ParseParams(x.target.Query)
+	if err != nil {
+		return malformed(err)
+	}
+	h.recall(x, query, nil)
+	if h.observed(r.Context(), "restart") {
+		h.forward(w, r, x)
+		return nil
+	}
+	to := h.Settings.Start[x.client]
+	if x.known && x.tab.Query != "" {
+		to = h.authTarget(x.tab.Query)
+	}
+	if to == "" {
+		return gone(nil)
+	}
+	x.tabs.finish(x.tab)
+	h.writeTabs(w.Header(), x.tabs)
+	h.expireIdentity(w.Header())
+	seeOther(w, to)
+	return nil
+}

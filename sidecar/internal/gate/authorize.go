@@ -1,0 +1,193 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+
+	"github.com/schleuse/schleuse/sidecar/account"
+	"github.com/schleuse/schleuse/sidecar/fault"
+	"github.com/schleuse/schleuse/sidecar/internal/gate/wire"
+)
+
+// authorize is the auth endpoint: who is not signed in, or not cleared, is
+// asked for a number first.
+func (h *handler) authorize(w http.ResponseWriter, r *http.Request, x *exchange) error {
+	if r.Method != http.MethodPost {
+		return h.enter(w, r, x, nil)
+	}
+	body, err := readForm(r)
+	if err != nil {
+		return err
+	}
+	if form, err := wire.ParseForm(r.Header, body); err == nil {
+		if ours, err := h.numberAnswered(w, r, x, form); ours {
+			return err
+		}
+	}
+	return h.enter(w, r, x, body)
+}
+
+// enter reads the authorization request and decides what is next for it.
+func (h *handler) enter(w http.ResponseWriter, r *http.Request, x *exchange, body []byte) error {
+	ask, err := wire.ReadAuthorization(r.Method, x.target, r.Header, body)
+	if err != nil {
+		return malformed(err)
+	}
+	x.ask, x.client, x.silent = &ask, ask.Client, ask.Asks("none")
+	if done, err := h.staffEntry(w, x); done || err != nil {
+		return err
+	}
+	if done, err := h.guardAction(w, r, x); done || err != nil {
+		return err
+	}
+	if !x.known && !x.sent {
+		x.tab, x.known = x.tabs.find(requestKey(x.target.Query))
+	}
+	if h.needsNumber(x) {
+		return h.askNumber(w, r, x, asked{
+			Method: postOrGet(r.Method), Path: x.target.Path, Query: x.target.Query,
+			Body: string(body), Key: requestKey(x.target.Query),
+		})
+	}
+	h.forwardAuthorization(w, r, x)
+	return nil
+}
+
+func postOrGet(method string) string {
+	if method == http.MethodPost {
+		return method
+	}
+	return http.MethodGet
+}
+
+func (h *handler) needsNumber(x *exchange) bool {
+	return h.numbered(x) && !x.sent && !x.known && !x.silent && x.client != "" && !h.Settings.Observe
+}
+
+// staffEntry remembers that this request comes by the entry for staff, and
+// asks for it again without the mark.
+func (h *handler) staffEntry(w http.ResponseWriter, x *exchange) (done bool, err error) {
+	if !h.Settings.StaffEntry || !x.ask.Params.Has(staffParam) || x.in.Method == http.MethodPost {
+		return false, nil
+	}
+	query := x.ask.Params.Without(staffParam).Encode()
+	x.tabs.put(tab{Key: requestKey(query), Kind: staff, Client: x.client, At: h.Now().Unix()})
+	h.writeTabs(w.Header(), x.tabs)
+	seeOther(w, wire.Target{Path: x.target.Path, Query: query}.String())
+	return true, nil
+}
+
+// forwardAuthorization sends the request upstream. The number goes along as
+// login_hint there alone; a client's own hint only where no number is asked.
+func (h *handler) forwardAuthorization(w http.ResponseWriter, r *http.Request, x *exchange) {
+	if h.Settings.Observe {
+		h.forwardRead(w, r, x, x.ask.Params)
+		return
+	}
+	hint := string(x.tab.Number)
+	if !h.numbered(x) || (x.known && x.tab.Kind == staff) {
+		hint = x.ask.Params.Get("login_hint")
+	}
+	params := x.ask.Upstream(hint, false)
+	if x.action != "" {
+		params = params.With("kc_action", x.action)
+	}
+	h.remember(x)
+	h.forwardRead(w, r, x, params)
+}
+
+// forwardRead sends on what was read, in the form in which it was read.
+func (h *handler) forwardRead(w http.ResponseWriter, r *http.Request, x *exchange, params wire.Params) {
+	if r.Method == http.MethodPost {
+		x.query, x.body = "", []byte(params.Encode())
+	} else if !slices.Equal(params, x.ask.Params) {
+		x.query = params.Encode()
+	}
+	h.forward(w, r, x)
+}
+
+// remember prepares what will be bound to the tab that Keycloak opens for
+// this request.
+func (h *handler) remember(x *exchange) {
+	if !x.known {
+		x.tab = tab{Kind: plain, Client: x.client}
+		if h.numbered(x) {
+			x.tab.Kind = renewed
+		}
+		x.known = x.tab.Kind == plain
+	}
+	x.tab.Client, x.tab.At = x.client, h.Now().Unix()
+	if x.ask.Object == wire.NoObject {
+		x.tab.Query = x.ask.Again(!x.acting).Encode()
+	}
+}
+
+// bindTab ties the tab that an answer goes on with to what is known of the
+// request.
+func (h *handler) bindTab(ctx context.Context, x *exchange, resp *http.Response) {
+	key := string(wire.TabOfAnswer(h.origin, resp.Header, x.page))
+	if key != "" && key != x.tab.Key && x.tab.Kind != "" {
+		if entry, ok := h.entryFor(ctx, x); ok {
+			entry.Key = key
+			x.tabs.put(entry)
+		}
+	}
+	h.writeTabs(resp.Header, x.tabs)
+}
+
+// entryFor completes the entry of somebody who signs in again: the number is
+// that of the account that the browser claims to be signed in with. Who turns
+// out to be somebody else is ended by the person rule.
+func (h *handler) entryFor(ctx context.Context, x *exchange) (tab, bool) {
+	entry := x.tab
+	if entry.Kind != renewed || entry.Number != "" {
+		return entry, true
+	}
+	acc, err := h.Accounts.Get(ctx, x.hint.Subject)
+	if err != nil {
+		if !errors.Is(err, account.ErrNotFound) {
+			h.Log.WarnContext(ctx, "looking up who signs in again", "error", err)
+		}
+		return tab{}, false
+	}
+	if entry.Number = numberOf(acc); entry.Number == "" {
+		entry.Kind = staff
+	}
+	return entry, true
+}
+
+// startOver drops an answer and begins again as if nobody were signed in: the
+// session is dead or never was, and the number comes before the password.
+func (h *handler) startOver(x *exchange) error {
+	return &instead{func(w http.ResponseWriter, r *http.Request) {
+		again := *x
+		again.sent, again.page, again.acting, again.action = false, nil, false, ""
+		again.cookies.WithholdIdentity()
+		again.tab, again.known = tab{}, false
+		h.expireIdentity(w.Header())
+		var body []byte
+		if r.Method == http.MethodPost {
+			body = []byte(x.ask.Params.Encode())
+		}
+		if err := h.enter(w, r, &again, body); err != nil {
+			h.Pages.Error(w, r, err)
+		}
+	}}
+}
+
+// expireIdentity takes Keycloak's identity cookies away from the browser, as
+// Keycloak itself does when a login starts anew.
+func (h *handler) expireIdentity(header http.Header) {
+	for _, name := range []string{"KEYCLOAK_IDENTITY", "KEYCLOAK_SESSION"} {
+		c := http.Cookie{
+			Name: name, Path: h.Settings.realmPath(), MaxAge: -1,
+			Secure: true, HttpOnly: name == "KEYCLOAK_IDENTITY", SameSite: http.SameSiteNoneMode,
+		}
+		header.Add("Set-Cookie", c.String())
+	}
+}
+
+// gone is the answer when there is nothing to go on with: the client's start.
+func gone(cause error) error { return fault.New(fault.Gone, "gone", cause) }

@@ -1,0 +1,84 @@
+package gate
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"github.com/schleuse/schleuse/sidecar/account"
+	"github.com/schleuse/schleuse/sidecar/audit"
+)
+
+// endTime bounds one remote change. It outlives the request that caused it:
+// who hangs up keeps no session by that.
+const endTime = 10 * time.Second
+
+// ending is a login to be ended, and why.
+type ending struct {
+	Account account.ID
+	Session account.SID
+	Client  string
+	Why     string // catalogue key for the person, and the audit's reason
+}
+
+// end ends the Keycloak session, offline form included, and voids every
+// attempt that holds a part of it. It may be repeated.
+func (h *handler) end(ctx context.Context, e ending) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
+	defer cancel()
+	if e.Session == "" {
+		return nil
+	}
+	if err := h.Engine.Attempts.FailSession(ctx, e.Session, e.Why); err != nil {
+		return fmt.Errorf("voiding attempts: %w", err)
+	}
+	entry := audit.Entry{
+		Action: "session.end", Client: e.Client, Person: e.Account,
+		Detail: map[string]string{"reason": e.Why, "sid": string(e.Session)},
+	}
+	if err := h.remote(ctx, entry, func() error { return h.Accounts.End(ctx, e.Session) }); err != nil {
+		return fmt.Errorf("ending a session: %w", err)
+	}
+	h.Metrics.ended(e.Why)
+	return nil
+}
+
+// remote does a remote action between its two audit entries: no intent, no
+// action. When the outcome cannot be written the intent stands alone, which
+// says that it may have happened.
+func (h *handler) remote(ctx context.Context, e audit.Entry, do func() error) error {
+	return withIntent(ctx, h.Audit, e, do)
+}
+
+func withIntent(ctx context.Context, log audit.Log, e audit.Entry, do func() error) error {
+	e.Phase, e.Ref = audit.Intent, newRef()
+	if err := log.Append(ctx, e); err != nil {
+		return fmt.Errorf("writing the audit: %w", err)
+	}
+	failed := do()
+	e.Phase, e.Result = audit.Outcome, "ok"
+	if failed != nil {
+		e.Result = "failed"
+	}
+	if err := log.Append(ctx, e); err != nil && failed == nil {
+		return fmt.Errorf("writing the audit: %w", err)
+	}
+	return failed
+}
+
+// fact writes one entry for something without remote effect.
+func (h *handler) fact(ctx context.Context, e audit.Entry) error {
+	e.Phase = audit.Fact
+	if err := h.Audit.Append(ctx, e); err != nil {
+		return fmt.Errorf("writing the audit: %w", err)
+	}
+	return nil
+}
+
+func newRef() string {
+	var raw [8]byte
+	rand.Read(raw[:]) //nolint:errcheck // crypto/rand.Read never fails since Go 1.24
+	return hex.EncodeToString(raw[:])
+}

@@ -1,0 +1,124 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"github.com/schleuse/schleuse/sidecar/fault"
+	"github.com/schleuse/schleuse/sidecar/internal/gate/wire"
+)
+
+// maxBody bounds a request body that is only passed through, in bytes.
+const maxBody = 1 << 20
+
+// exchange is one request to Keycloak on its way through the rules.
+type exchange struct {
+	in      *http.Request
+	route   wire.Route
+	target  wire.Target
+	address netip.Addr
+	cookies wire.Cookies
+	tabs    *tabs
+
+	hint wire.Identity // whose login the browser claims to have; a hint only
+	sent bool          // the identity cookie goes upstream
+
+	client string
+	tab    tab // what is remembered of this authorization request
+	known  bool
+
+	ask    *wire.Authorization // on the auth endpoint
+	silent bool                // prompt=none: no page may be shown
+	acting bool                // a kc_action goes upstream with this request
+	action string              // its value, where the gate adds it
+	failed bool                // only an error may come back
+
+	token *tokenExchange // on the token endpoint
+	push  *Pushed        // on the endpoint of pushed requests
+
+	query string // for Keycloak
+	body  []byte // for Keycloak, when it was read; nil = the request's own
+	page  []byte // of the answer, when it was read
+}
+
+type exchangeKey struct{}
+
+func exchangeOf(ctx context.Context) *exchange {
+	x, _ := ctx.Value(exchangeKey{}).(*exchange)
+	return x
+}
+
+// admit is the surface rule: one canonical form of the target, an allow-list
+// of methods and paths, the rest is 400 or 404. Whoever is refused here has an
+// exchange all the same, for the metrics.
+func (h *handler) admit(r *http.Request) (*exchange, error) {
+	x := &exchange{in: r}
+	target, err := wire.ReadTarget(r)
+	if err != nil {
+		return x, fault.New(fault.Invalid, "invalid", err)
+	}
+	match := h.surface.Match(r.Method, target)
+	x.route, x.target, x.query = match.Route, target, target.Query
+	if !match.Open() && !h.surfaceOpen(r.Context(), target) {
+		return x, fault.New(fault.NotFound, "not_found", nil)
+	}
+	if x.route.ForgetsQuery() {
+		x.query = ""
+	}
+	x.address = wire.ClientAddress(r.RemoteAddr, r.Header, h.Settings.TrustedProxies)
+	x.cookies = wire.ReadCookies(r.Header)
+	x.tabs = h.readTabs(&x.cookies)
+	return x, nil
+}
+
+// surfaceOpen lets closed paths pass while the gate only observes; the
+// administration stays closed.
+func (h *handler) surfaceOpen(ctx context.Context, t wire.Target) bool {
+	admin := h.Settings.prefix() + "/admin"
+	if t.Path == admin || strings.HasPrefix(t.Path, admin+"/") {
+		return false
+	}
+	return h.observed(ctx, "surface")
+}
+
+// bound limits the work for people who have not signed in.
+func (h *handler) bound(x *exchange) error {
+	if x.sent || !x.route.HasPages() || h.limit.allow(wire.CountedBy(x.address)) {
+		return nil
+	}
+	f := fault.New(fault.TooMany, "too_many", nil)
+	f.Retry = retryAnonymous
+	return f
+}
+
+// readForm reads a body that the gate has to understand.
+func readForm(r *http.Request) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(r.Body, wire.MaxForm+1))
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "invalid", err)
+	}
+	if len(body) > wire.MaxForm {
+		return nil, fault.New(fault.TooLarge, "too_large", nil)
+	}
+	return body, nil
+}
+
+// malformed turns an error of package wire into one for people.
+func malformed(err error) error {
+	if errors.Is(err, wire.ErrTooLong) {
+		return fault.New(fault.TooLarge, "too_large", err)
+	}
+	return fault.New(fault.Invalid, "invalid", err)
+}
+
+// laterFault is the answer when nothing could be learnt: nothing is opened,
+// ended or lost.
+func laterFault(cause error) error {
+	f := fault.New(fault.Unavailable, "later", cause)
+	f.Retry = retryLater
+	return f
+}

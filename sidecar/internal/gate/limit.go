@@ -1,0 +1,37 @@
+package gate
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+	"golang.org/x/time/rate"
+)
+
+// Bounds of what somebody unknown may have Keycloak and the gate do, per
+// address: as much as a household or a practice behind one address needs.
+const (
+	anonymousRate  = 5   // a second, in the long run
+	anonymousBurst = 120 // at once
+	maxAddresses   = 50_000
+)
+
+// anonymous bounds the work for people who have not signed in. It lives in
+// memory, so that such traffic never grows the database.
+type anonymous struct {
+	now     func() time.Time
+	buckets *otter.Cache[netip.Prefix, *rate.Limiter]
+}
+
+func newAnonymous(now func() time.Time) *anonymous {
+	return &anonymous{now: now, buckets: otter.Must(&otter.Options[netip.Prefix, *rate.Limiter]{MaximumSize: maxAddresses})}
+}
+
+// allow takes one unit for the address.
+func (a *anonymous) allow(from netip.Prefix) bool {
+	bucket, ok := a.buckets.GetIfPresent(from)
+	if !ok {
+		bucket, _ = a.buckets.SetIfAbsent(from, rate.NewLimiter(anonymousRate, anonymousBurst))
+	}
+	return bucket.AllowN(a.now(), 1)
+}

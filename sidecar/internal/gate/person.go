@@ -1,0 +1,113 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+
+	"github.com/schleuse/schleuse/sidecar/account"
+	"github.com/schleuse/schleuse/sidecar/audit"
+	"github.com/schleuse/schleuse/sidecar/fault"
+	"github.com/schleuse/schleuse/sidecar/internal/gate/wire"
+	"github.com/schleuse/schleuse/sidecar/member"
+)
+
+// Why a session is ended: the audit's reason, and what an attempt is void for.
+const (
+	whyOtherAccount = "other_account"     // not the account of the number that was typed
+	whyNoNumber     = "no_number"         // a new login for which no number was typed
+	whyNotStaff     = "not_staff"         // through the entry for staff, by somebody else
+	whyDevice       = "device"            // a device's login by somebody who is not cleared
+	whyUnreadable   = "unreadable"        // an answer whose person cannot be told
+	whyTooLarge     = "too_large"         // an answer too large to be held
+	whyTooMany      = "too_many_attempts" // more than one address may have
+	whyNotCleared   = "not_cleared"       // somebody whose clearance was withdrawn meanwhile
+	whyRefused      = "refused"           // by the flow
+	whyEnded        = "ended"             // the session had ended already
+)
+
+// refusalFault is what the person is told.
+func refusalFault(why string) error {
+	switch why {
+	case whyOtherAccount:
+		return fault.New(fault.Forbidden, "other_person", nil)
+	case whyNotStaff:
+		return fault.New(fault.Forbidden, "forbidden", nil)
+	case whyDevice:
+		return fault.New(fault.Forbidden, "not_possible", nil)
+	default:
+		return attemptGone(errors.New(why))
+	}
+}
+
+// isRefusal reports whether an attempt's DenyKey is one of the gate's reasons.
+func isRefusal(key string) bool {
+	switch key {
+	case whyOtherAccount, whyNoNumber, whyNotStaff, whyDevice, whyUnreadable, whyTooLarge, whyTooMany,
+		whyNotCleared, whyEnded:
+		return true
+	default:
+		return false
+	}
+}
+
+// rightPerson is the person rule: the account that signed in, by whatever
+// means, must be the one of the number that was typed for this tab. refusal
+// says why it is not; an error means that it could not be found out.
+func (h *handler) rightPerson(ctx context.Context, x *exchange, login wire.Answer, person account.Clearance) (who member.KVNR, refusal string, err error) {
+	if x.known && x.tab.Kind == staff && person != account.Exempt && person != account.Unknown {
+		return "", whyNotStaff, nil
+	}
+	acc, err := h.Accounts.Get(ctx, login.Identity.Subject)
+	if err != nil {
+		return x.tab.Number, "", fmt.Errorf("looking up who signed in: %w", err)
+	}
+	fresh := login.Identity.Session != x.hint.Session
+	switch {
+	case x.known && x.tab.Number != "":
+		if !acc.Is(x.tab.Number) {
+			return "", whyOtherAccount, nil
+		}
+		return x.tab.Number, "", nil
+	case fresh && !x.known && h.numbered(x) && person != account.Exempt:
+		return "", whyNoNumber, nil
+	}
+	return numberOf(acc), "", nil
+}
+
+// numberOf returns the insurance number of an account, "" for others'.
+func numberOf(a account.Account) member.KVNR {
+	name := strings.ToUpper(a.Username)
+	if !regexp.MustCompile(`^[A-Z][0-9]{9}$`).MatchString(name) {
+		return ""
+	}
+	return member.KVNR(name)
+}
+
+// wrongPerson ends a login that must not be, and says so without saying whose
+// it was.
+func (h *handler) wrongPerson(ctx context.Context, x *exchange, login wire.Answer, why string) error {
+	e := ending{Account: login.Identity.Subject, Session: login.Identity.Session, Client: x.client, Why: why}
+	if err := h.end(ctx, e); err != nil {
+		return h.answer(laterFault(err))
+	}
+	entry := audit.Entry{Action: "login.failed", Client: x.client, Result: "refused", Person: e.Account, Detail: map[string]string{"reason": why}}
+	if err := h.fact(ctx, entry); err != nil {
+		return h.answer(laterFault(err))
+	}
+	if x.known {
+		x.tabs.finish(x.tab)
+	}
+	return &instead{func(w http.ResponseWriter, r *http.Request) {
+		h.writeTabs(w.Header(), x.tabs)
+		h.Pages.Error(w, r, refusalFault(why), h.startLink(x.client)...)
+	}}
+}
+
+// passed writes that somebody who is cleared or exempt signed in.
+func (h *handler) passed(ctx context.Context, x *exchange, id wire.Identity) error {
+	return h.fact(ctx, audit.Entry{Action: "login.passed", Client: x.client, Result: "ok", Person: id.Subject})
+}

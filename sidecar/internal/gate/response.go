@@ -1,0 +1,196 @@
+package gate
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+
+	"github.com/schleuse/schleuse/sidecar/account"
+	"github.com/schleuse/schleuse/sidecar/fault"
+	"github.com/schleuse/schleuse/sidecar/internal/gate/wire"
+)
+
+// respond is the response rule, on every answer of Keycloak whatever its
+// path, method and status: one that sets a live identity cookie is a login,
+// and the cookie in the answer says whose. An error replaces the answer; then
+// nothing of it leaves.
+func (h *handler) respond(resp *http.Response) error {
+	x := exchangeOf(resp.Request.Context())
+	ctx := resp.Request.Context()
+	wire.DropHopByHop(resp.Header)
+	wire.DropSetCookies(resp.Header, h.Now())
+	switch x.route {
+	case wire.Token:
+		return h.tokenAnswer(ctx, x, resp)
+	case wire.PAR:
+		return h.pushedAnswer(ctx, x, resp)
+	}
+	login, err := wire.ReadAnswer(resp.Header, h.Now())
+	if err != nil {
+		return h.unreadable(ctx, x, login, err)
+	}
+	if err := h.readPage(x, resp); err != nil {
+		return h.unreadable(ctx, x, login, err)
+	}
+	if x.acting {
+		if err := h.checkAction(ctx, x, resp); err != nil {
+			return err
+		}
+	}
+	if login.Live {
+		return h.login(ctx, x, resp, login)
+	}
+	return h.noLogin(ctx, x, resp, login)
+}
+
+// unreadable refuses an answer whose person cannot be told, and ends every
+// session that it names.
+func (h *handler) unreadable(ctx context.Context, x *exchange, login wire.Answer, cause error) error {
+	h.alarm(ctx, "unreadable_answer", x)
+	for _, sid := range login.Sessions {
+		if err := h.end(ctx, ending{Session: sid, Client: x.client, Why: whyUnreadable}); err != nil {
+			cause = errors.Join(cause, err)
+		}
+	}
+	return h.answer(fault.New(fault.BadUpstream, "bad_upstream", fmt.Errorf("%w: %w", errAnswer, cause)))
+}
+
+// login decides about an answer that creates or renews a login.
+func (h *handler) login(ctx context.Context, x *exchange, resp *http.Response, login wire.Answer) error {
+	person := h.clear.recent(ctx, login.Identity.Subject)
+	h.Metrics.login(x.route, person)
+	verdict := decide(atResponse, person)
+	who, refusal, err := h.rightPerson(ctx, x, login, person)
+	switch {
+	case refusal != "" && !h.observed(ctx, "person"):
+		return h.wrongPerson(ctx, x, login, refusal)
+	case err != nil && !h.Settings.Observe:
+		verdict = keep
+	}
+	switch {
+	case verdict == forward, verdict != forward && h.observed(ctx, "response"):
+		return h.letOut(ctx, x, resp, login)
+	case x.silent:
+		return h.repeatUnknown(x)
+	case verdict == hold && isDevice(x, resp):
+		return h.wrongPerson(ctx, x, login, whyDevice)
+	default:
+		return h.hold(ctx, x, resp, login, who)
+	}
+}
+
+// letOut records what leaves with the login of somebody who may pass.
+func (h *handler) letOut(ctx context.Context, x *exchange, resp *http.Response, login wire.Answer) error {
+	if x.known && x.tab.follows() && !h.Settings.Observe {
+		return h.follow(ctx, x, resp.Header, login.Identity)
+	}
+	if err := h.recordCodes(ctx, resp.Header, x.page, login.Identity); err != nil {
+		if errors.Is(err, wire.ErrEncrypted) {
+			return h.answer(fault.New(fault.BadUpstream, "bad_upstream", err))
+		}
+		return h.answer(laterFault(err))
+	}
+	if login.Identity.Session != x.hint.Session {
+		if err := h.passed(ctx, x, login.Identity); err != nil {
+			return h.answer(laterFault(err))
+		}
+	}
+	if x.known {
+		x.tabs.finish(x.tab)
+	}
+	h.bindTab(ctx, x, resp)
+	return nil
+}
+
+// noLogin decides about every other answer.
+func (h *handler) noLogin(ctx context.Context, x *exchange, resp *http.Response, login wire.Answer) error {
+	if leak := wire.FindLeak(h.origin, resp.Header, x.page); leak != wire.NoLeak {
+		h.alarm(ctx, "leak_"+leak.String(), x)
+		if !h.observed(ctx, "belt") {
+			return h.answer(fault.New(fault.BadUpstream, "bad_upstream", errAnswer))
+		}
+	}
+	if x.failed {
+		return h.onlyError(x, resp)
+	}
+	if login.Removed && x.route == wire.Auth && x.sent && h.numbered(x) && !x.silent && !h.Settings.Observe {
+		return h.startOver(x)
+	}
+	h.bindTab(ctx, x, resp)
+	return nil
+}
+
+// readPage takes an HTML page of Keycloak into memory, for the belt and for
+// the tab it belongs to.
+func (h *handler) readPage(x *exchange, resp *http.Response) error {
+	if !x.route.HasPages() || resp.Body == nil || x.in.Method == http.MethodHead {
+		return nil
+	}
+	kind, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	if err != nil || (kind != "text/html" && kind != "application/xhtml+xml") {
+		return nil
+	}
+	x.page, err = takeBody(resp, wire.MaxPage)
+	return err
+}
+
+// takeBody reads a body whole and puts it back.
+func takeBody(resp *http.Response, limit int) ([]byte, error) {
+	if resp.Header.Get("Content-Encoding") != "" {
+		return nil, errors.New("an encoded body where none was asked for")
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, int64(limit)+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading an answer: %w", err)
+	}
+	if len(body) > limit {
+		return nil, wire.ErrTooLong
+	}
+	if err := resp.Body.Close(); err != nil {
+		return nil, fmt.Errorf("reading an answer: %w", err)
+	}
+	resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	resp.Header.Set("Content-Length", strconv.Itoa(len(body)))
+	return body, nil
+}
+
+// repeatUnknown answers a silent request as if nobody were signed in: Keycloak
+// says login_required itself, in the client's response mode.
+func (h *handler) repeatUnknown(x *exchange) error {
+	return &instead{func(w http.ResponseWriter, r *http.Request) {
+		again := *x
+		again.sent, again.page = false, nil
+		again.cookies.WithholdIdentity()
+		h.forward(w, r, &again)
+	}}
+}
+
+// recordCodes makes each code of an answer durable before it leaves.
+func (h *handler) recordCodes(ctx context.Context, header http.Header, page []byte, id wire.Identity) error {
+	codes, err := wire.ReadCodes(h.origin, header, page)
+	if err != nil {
+		return fmt.Errorf("reading codes: %w", err)
+	}
+	now := h.Now()
+	for _, c := range codes {
+		record := Code{Account: id.Subject, Session: id.Session, Left: now, Expires: now.Add(h.Settings.codeLifetime() + codeGrace)}
+		if err := h.Codes.RecordCode(ctx, HashOf(c.Value), record); err != nil {
+			return fmt.Errorf("recording a code: %w", err)
+		}
+	}
+	return h.recordLogin(ctx, id.Subject, id.Session)
+}
+
+func (h *handler) recordLogin(ctx context.Context, id account.ID, sid account.SID) error {
+	now := h.Now()
+	l := Login{Session: sid, Account: id, Seen: now, Expires: now.Add(h.Settings.loginLifetime())}
+	if err := h.Logins.RecordLogin(ctx, l); err != nil {
+		return fmt.Errorf("recording a login: %w", err)
+	}
+	return nil
+}
