@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -33,6 +34,7 @@ type Settings struct {
 	Ports    stage.Ports
 	Dir      string // folder for binary, configuration and state; must exist
 	Progress stage.Progress
+	Log      io.Writer // takes Keycloak's log; may be nil
 }
 
 // Set sets the stage. Everything ends with ctx and with this process.
@@ -48,7 +50,7 @@ func Set(ctx context.Context, settings Settings) (*Play, error) {
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		var err error
-		p.Keycloak, err = cache.StartKeycloak(ctx, stage.KeycloakSpec{Ports: settings.Ports})
+		p.Keycloak, err = cache.StartKeycloak(ctx, stage.KeycloakSpec{Ports: settings.Ports, Log: settings.Log})
 		return err
 	})
 	group.Go(func() error { return build(groupCtx, settings.Progress, p.Binary) })

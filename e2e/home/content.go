@@ -1,0 +1,72 @@
+package home
+
+import "github.com/schleuse/schleuse/e2e/stage"
+
+// DemoContent is what the demo of this block of ports has to offer.
+func DemoContent(ports stage.Ports) Content {
+	site := ports.SiteURL() + "/"
+	return Content{
+		Roles: []Role{customer(site), newcomer(site), thief(site), staff(ports)},
+		Links: []Link{
+			{"WebCenter, durch die Schleuse", site},
+			{"Postfach im WebCenter", ports.SiteURL() + "/postfach/"},
+			{"Was das WebCenter über einen weiß", ports.SiteURL() + "/profil"},
+			{"Partnerportal, ein Client wie jeder andere", ports.PartnerURL() + "/"},
+			{"OpenID-Metadaten, durch die Schleuse", ports.GateURL() + "/realms/" + stage.Realm + "/.well-known/openid-configuration"},
+			{"Messwerte der Schleuse", stage.Loopback(ports.Internal()) + "/metrics"},
+			{"Ist die Schleuse bereit?", stage.Loopback(ports.Internal()) + "/readyz"},
+		},
+		People: stage.People(),
+	}
+}
+
+func customer(site string) Role {
+	return Role{
+		Title: "Kundin mit Konto",
+		What:  "Anna hat ein Konto und eine Karte, war aber noch nie ausgewiesen.",
+		Start: site,
+		Typed: []Typed{
+			{"Versichertennummer", stage.Anna.Number},
+			{"Passwort", stage.Anna.Password},
+			{"Letzte vier Ziffern der Karte", stage.Anna.Digits},
+		},
+		Expect: []string{"Beim ersten Mal fragt die Schleuse nach der Karte.", "Beim zweiten Mal nicht mehr."},
+	}
+}
+
+func newcomer(site string) Role {
+	return Role{
+		Title:  "Neuer Kunde",
+		What:   "Mia ist versichert und hat noch kein Konto.",
+		Start:  site,
+		Typed:  []Typed{{"Versichertennummer", stage.Mia.Number}},
+		Expect: []string{"Die Auswahl nach der Nummer ist für jede Nummer dieselbe."},
+	}
+}
+
+func thief(site string) Role {
+	return Role{
+		Title: "Dieb",
+		What:  "Er kennt Bernds Nummer und Passwort, hat aber seine Karte nicht.",
+		Start: site,
+		Typed: []Typed{
+			{"Versichertennummer", stage.Bernd.Number},
+			{"Passwort", stage.Bernd.Password},
+			{"Letzte vier Ziffern der Karte, geraten", "1234"},
+		},
+		Expect: []string{"Nach drei falschen Versuchen ist Schluss.", "Er bekommt weder Cookie noch Code noch Token."},
+	}
+}
+
+func staff(ports stage.Ports) Role {
+	return Role{
+		Title: "Mitarbeiterin",
+		What:  "Sabine ist keine Versicherte. Die Schleuse lässt sie in Ruhe.",
+		Start: ports.PartnerURL() + "/",
+		Typed: []Typed{
+			{"Benutzername", stage.Sabine.Number},
+			{"Passwort", stage.Sabine.Password},
+		},
+		Expect: []string{"Im Partnerportal fragt niemand nach einer Versichertennummer.", "Im WebCenter führt „Anmeldung für Mitarbeitende“ zum Ziel."},
+	}
+}
