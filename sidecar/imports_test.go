@@ -28,6 +28,8 @@ func layers() []layer {
 		{name: "fault", dirs: []string{"sidecar/fault"}},
 		{name: "domain", dirs: []string{"sidecar/account", "sidecar/audit", "sidecar/flow", "sidecar/member"}, may: []string{"fault"}},
 		{name: "extension", dirs: []string{"sidecar/extension"}, may: []string{"fault", "domain"}},
+		// The suite of the extensions renders their pages and reads their configuration as the program does.
+		{name: "extensiontest", dirs: []string{"sidecar/extension/extensiontest"}, may: []string{"fault", "domain", "extension", "internal"}},
 		{name: "internal", dirs: []string{"sidecar/internal"}, may: []string{"fault", "domain", "extension"}},
 		{name: "server", dirs: []string{"sidecar/internal/server"}, may: []string{"fault", "domain", "extension", "internal"}},
 		{name: "command", dirs: []string{"sidecar/command"}, may: []string{"fault", "domain", "extension", "internal", "server"}},
