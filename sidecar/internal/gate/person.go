@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
-	"strings"
 
 	"github.com/schleuse/schleuse/sidecar/account"
 	"github.com/schleuse/schleuse/sidecar/audit"
@@ -78,13 +76,14 @@ func (h *handler) rightPerson(ctx context.Context, x *exchange, login wire.Answe
 	return numberOf(acc), "", nil
 }
 
-// numberOf returns the insurance number of an account, "" for others'.
+// numberOf returns the insurance number of an account, "" for others'. Whether
+// its check digit is right was for the number page to say.
 func numberOf(a account.Account) member.KVNR {
-	name := strings.ToUpper(a.Username)
-	if !regexp.MustCompile(`^[A-Z][0-9]{9}$`).MatchString(name) {
+	number, err := member.ParseKVNR(a.Username, false)
+	if err != nil || !a.Is(number) {
 		return ""
 	}
-	return member.KVNR(name)
+	return number
 }
 
 // wrongPerson ends a login that must not be, and says so without saying whose
