@@ -97,6 +97,7 @@ func TestBeltForms(t *testing.T) {
 		{"form attribute before the form", `<input form=f name=code><form id=f action="` + client + `"></form>`, wire.LeakForm},
 		{"form attribute, formaction", `<form id=f action="/x"><input name=code></form><button form=f formaction="` + client + `">`, wire.LeakForm},
 		{"nested", `<form action="/x"><form action="` + client + `"><input name=code>`, wire.LeakForm},
+		{"nested, outer counts", `<form action="` + client + `"><form action="/x"><input name=code>`, wire.LeakForm},
 		{"textarea", `<form action="` + client + `"><textarea name=access_token>x</textarea>`, wire.LeakForm},
 		{"base", `<base href="https://client.example/"><form action="cb"><input name=code>`, wire.LeakForm},
 		{"foreign base, root path", `<base href="https://client.example/"><form action="/cb"><input name=code>`, wire.LeakForm},

@@ -41,7 +41,9 @@ func ReadPage(body []byte) (Page, error) {
 			r.bind()
 			return r.page, nil
 		case html.StartTagToken, html.SelfClosingTagToken:
-			r.start(z.Token())
+			if name, _ := z.TagName(); matters(string(name)) {
+				r.start(string(name), attributes(z))
+			}
 		case html.EndTagToken:
 			if name, _ := z.TagName(); string(name) == "form" {
 				r.current = -1
@@ -63,9 +65,18 @@ type control struct {
 	field        Param
 }
 
-func (r *pageReader) start(t html.Token) {
-	a := attributes(t)
-	switch t.Data {
+// matters says which elements are read at all.
+func matters(name string) bool {
+	switch name {
+	case "base", "meta", "form", "input", "button", "textarea", "select", "output", "object":
+		return true
+	default:
+		return false
+	}
+}
+
+func (r *pageReader) start(name string, a map[string]string) {
+	switch name {
 	case "base":
 		if r.page.Base == "" {
 			r.page.Base = a["href"]
@@ -76,7 +87,7 @@ func (r *pageReader) start(t html.Token) {
 		}
 	case "form":
 		r.form(a)
-	case "input", "button", "textarea", "select", "output", "object":
+	default:
 		r.control(a)
 	}
 }
@@ -122,11 +133,13 @@ func (f *Form) take(c control) {
 }
 
 // attributes keeps the first of two attributes of a name, as browsers do.
-func attributes(t html.Token) map[string]string {
-	out := make(map[string]string, len(t.Attr))
-	for _, a := range t.Attr {
-		if _, twice := out[a.Key]; !twice {
-			out[a.Key] = a.Val
+func attributes(z *html.Tokenizer) map[string]string {
+	out := map[string]string{}
+	for more := true; more; {
+		var key, value []byte
+		key, value, more = z.TagAttr()
+		if _, twice := out[string(key)]; !twice && len(key) > 0 {
+			out[string(key)] = string(value)
 		}
 	}
 	return out

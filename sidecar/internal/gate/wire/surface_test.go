@@ -107,6 +107,7 @@ func TestSurface(t *testing.T) {
 		{"GET", oidc + "oauth/oob", wire.Match{}},
 		{"GET", r + "/clients/x/redirect", wire.Match{}},
 		{"GET", r + "x/protocol/openid-connect/auth", wire.Match{}},
+		{"GET", r + "Xprotocol/openid-connect/auth", wire.Match{}},
 		{"GET", "/realms/master/protocol/openid-connect/auth", wire.Match{}},
 		{"GET", "/realms/Kasse/protocol/openid-connect/auth", wire.Match{}},
 		{"GET", "/admin", wire.Match{}},

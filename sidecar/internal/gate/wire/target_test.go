@@ -65,6 +65,10 @@ func TestTargetOfRequestIsTheRequestLine(t *testing.T) {
 	if _, err := wire.ReadTarget(r); err == nil {
 		t.Error("a path that differs from the request line was accepted")
 	}
+	r.URL.Path, r.URL.RawQuery = "/realms/kasse", "a=b"
+	if _, err := wire.ReadTarget(r); err == nil {
+		t.Error("a query that differs from the request line was accepted")
+	}
 }
 
 func FuzzTarget(f *testing.F) {
