@@ -53,11 +53,36 @@ type payload struct {
 	Detail map[string]string `json:"detail,omitempty"`
 }
 
+// Validate says whether the entry is complete and within its limits: a log
+// may refuse it only for that, or because it cannot be written.
+func (e Entry) Validate() error {
+	if e.Phase < Fact || e.Phase > Outcome || e.Action == "" {
+		return errors.New("audit entry without phase or action")
+	}
+	_, err := e.payload()
+	return err
+}
+
+func (e Entry) payload() ([]byte, error) {
+	plain, err := json.Marshal(payload{e.Person, e.Detail})
+	if err != nil {
+		return nil, fmt.Errorf("encoding an audit entry: %w", err)
+	}
+	if len(plain) > maxPayload {
+		return nil, ErrTooLarge
+	}
+	return plain, nil
+}
+
 // Seal makes the line of an entry. The key must be that of e.Person; it is not
 // used when there is no person, and Detail is dropped then.
 func Seal(e Entry, k PersonKey) (Line, error) {
-	if e.Phase < Fact || e.Phase > Outcome || e.Action == "" || e.Time.IsZero() {
-		return Line{}, errors.New("audit entry without phase, action or time")
+	err := e.Validate()
+	if err == nil && e.Time.IsZero() {
+		err = errors.New("audit entry without time")
+	}
+	if err != nil {
+		return Line{}, err
 	}
 	l := Line{
 		Time: e.Time.UTC().Truncate(time.Microsecond), Phase: e.Phase, Action: e.Action,
@@ -66,12 +91,9 @@ func Seal(e Entry, k PersonKey) (Line, error) {
 	if e.Person == "" {
 		return l, nil
 	}
-	plain, err := json.Marshal(payload{e.Person, e.Detail})
+	plain, err := e.payload()
 	if err != nil {
-		return Line{}, fmt.Errorf("sealing an audit entry: %w", err)
-	}
-	if len(plain) > maxPayload {
-		return Line{}, ErrTooLarge
+		return Line{}, err
 	}
 	aead, err := k.aead()
 	if err != nil {

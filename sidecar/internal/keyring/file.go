@@ -93,8 +93,8 @@ func decode(raw []byte) (keys, error) {
 }
 
 func decodeVersions(p Purpose, entries []entry) ([]version, error) {
-	if len(entries) == 0 || len(entries) > maxVersions {
-		return nil, fmt.Errorf("%s has %d keys, want 1 to %d", p, len(entries), maxVersions)
+	if len(entries) == 0 || len(entries) > MaxVersions {
+		return nil, fmt.Errorf("%s has %d keys, want 1 to %d", p, len(entries), MaxVersions)
 	}
 	var out []version
 	for _, e := range entries {

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// maxVersions bounds how many versions of a key there are: every look-up tries
+// MaxVersions bounds how many versions of a key there are: every look-up tries
 // them all.
-const maxVersions = 8
+const MaxVersions = 8
 
 // Rotate adds a version that becomes primary ActivationDelay after now. It
 // changes this ring only; Save makes it known to the others. Rotating again
@@ -23,8 +23,8 @@ func (r *Ring) Rotate(p Purpose, now time.Time) (KeyID, error) {
 	defer r.mu.Unlock()
 	all := *r.keys.Load()
 	switch newest := all[p][0]; {
-	case len(all[p]) >= maxVersions:
-		return "", fmt.Errorf("%s has %d versions: retire one first", p, maxVersions)
+	case len(all[p]) >= MaxVersions:
+		return "", fmt.Errorf("%s has %d versions: retire one first", p, MaxVersions)
 	case newest.active.After(now):
 		return "", fmt.Errorf("key %s of %s becomes primary at %s only: rotate after that",
 			newest.id, p, newest.active.UTC().Format(time.RFC3339))

@@ -1,0 +1,287 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/schleuse/schleuse/sidecar/account"
+	"github.com/schleuse/schleuse/sidecar/audit"
+	"github.com/schleuse/schleuse/sidecar/fault"
+	"github.com/schleuse/schleuse/sidecar/internal/keyring"
+)
+
+// mainStream is the one chain that all replicas continue.
+const mainStream = "main"
+
+// maxQueue bounds the entries that wait for being written.
+const maxQueue = 4096
+
+// Audit is the log in the database. It implements audit.Log.
+//
+// Entries that arrive while a batch is being written form the next batch, so
+// that under load many share one commit; an entry alone waits for nobody.
+type Audit struct {
+	store  *Store
+	stream string
+	turn   chan struct{} // holds one token: whose turn it is to write
+
+	mu    sync.Mutex
+	queue []*waiting
+}
+
+type waiting struct {
+	entry audit.Entry
+	done  chan error // buffered
+}
+
+// Audit returns the audit log.
+func (s *Store) Audit() *Audit { return s.audit }
+
+// Append makes the entry durable before it returns nil.
+func (a *Audit) Append(ctx context.Context, e audit.Entry) error {
+	if err := e.Validate(); err != nil {
+		return err
+	}
+	if e.Time.IsZero() {
+		e.Time = a.store.now()
+	}
+	w := &waiting{entry: e, done: make(chan error, 1)}
+	if !a.push(w) {
+		return fault.New(fault.Unavailable, "later", errors.New("too many audit entries wait for being written"))
+	}
+	for {
+		select {
+		case err := <-w.done:
+			return err
+		case a.turn <- struct{}{}:
+			a.writeNext(ctx)
+			<-a.turn
+		case <-ctx.Done():
+			if a.withdraw(w) {
+				return ctx.Err()
+			}
+			return <-w.done
+		}
+	}
+}
+
+func (a *Audit) push(w *waiting) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.queue) >= maxQueue {
+		return false
+	}
+	a.queue = append(a.queue, w)
+	return true
+}
+
+// withdraw takes back an entry that nobody writes yet.
+func (a *Audit) withdraw(w *waiting) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	at := slices.Index(a.queue, w)
+	if at < 0 {
+		return false
+	}
+	a.queue = slices.Delete(a.queue, at, at+1)
+	return true
+}
+
+// writeNext writes what waits, up to a batch, for everybody who waits for it:
+// the caller's own context ending is not the others' business.
+func (a *Audit) writeNext(ctx context.Context) {
+	a.mu.Lock()
+	n := min(len(a.queue), audit.MaxBatch)
+	batch := slices.Clone(a.queue[:n])
+	a.queue = slices.Delete(a.queue, 0, n)
+	a.mu.Unlock()
+	if n == 0 {
+		return
+	}
+	err := a.write(context.WithoutCancel(ctx), batch)
+	for _, w := range batch {
+		w.done <- err
+	}
+}
+
+func (a *Audit) write(ctx context.Context, batch []*waiting) error {
+	return a.store.write(ctx, "writing the audit", func(ctx context.Context, tx *sql.Tx) error {
+		if err := a.lock(ctx, tx); err != nil {
+			return err
+		}
+		head, known, err := a.head(ctx, tx)
+		if err != nil {
+			return err
+		}
+		b := audit.Batch{Stream: a.stream, Seq: head.Seq + 1, Prev: head.Last}
+		if !known {
+			b.Lines = append(b.Lines, a.unknownHead())
+		}
+		keys := map[account.ID]audit.PersonKey{}
+		for _, w := range batch {
+			l, err := a.line(ctx, tx, w.entry, keys)
+			if err != nil {
+				return err
+			}
+			b.Lines = append(b.Lines, l)
+		}
+		return a.insert(ctx, tx, b)
+	})
+}
+
+// unknownHead is written when the head is not the one that was written last:
+// somebody changed it, or the index key that vouched for it was retired.
+// Refusing to write would let either stop every login.
+func (a *Audit) unknownHead() audit.Line {
+	return audit.Line{
+		Time: a.store.now().UTC().Truncate(time.Microsecond), Phase: audit.Fact,
+		Action: "audit.head", Result: "unknown",
+	}
+}
+
+func (a *Audit) lock(ctx context.Context, tx *sql.Tx) error {
+	return a.store.db.Lock(ctx, tx, []byte("audit/"+a.stream))
+}
+
+// head returns where the chain ends and whether the head's MAC vouches for it.
+func (a *Audit) head(ctx context.Context, q querier) (head audit.Verifier, known bool, err error) {
+	head.Stream = a.stream
+	var link, mac []byte
+	err = q.QueryRowContext(ctx, "SELECT seq, link, mac FROM audit_heads WHERE stream = $1", a.stream).
+		Scan(&head.Seq, &link, &mac)
+	if errors.Is(err, sql.ErrNoRows) {
+		var batches int64
+		err = q.QueryRowContext(ctx, "SELECT count(*) FROM audit_batches WHERE stream = $1", a.stream).Scan(&batches)
+		return head, batches == 0, err
+	}
+	if err != nil {
+		return head, false, err
+	}
+	copy(head.Last[:], link)
+	return head, slices.ContainsFunc(a.store.ring.MACs(keyring.Index, headDomain, a.headParts(head.Seq, head.Last)...),
+		func(m []byte) bool { return string(m) == string(mac) }), nil
+}
+
+const headDomain = "audit.head"
+
+func (a *Audit) headParts(seq int64, link audit.Hash) [][]byte {
+	return [][]byte{[]byte(a.stream), binary.BigEndian.AppendUint64(nil, uint64(seq)), link[:]} //nolint:gosec // never negative
+}
+
+// line seals an entry with its person's key, made when there is none.
+func (a *Audit) line(ctx context.Context, tx *sql.Tx, e audit.Entry, keys map[account.ID]audit.PersonKey) (audit.Line, error) {
+	k, ok := keys[e.Person]
+	if !ok && e.Person != "" {
+		var err error
+		if k, err = a.personKey(ctx, tx, e.Person); err != nil {
+			return audit.Line{}, err
+		}
+		keys[e.Person] = k
+	}
+	return audit.Seal(e, k)
+}
+
+func (a *Audit) people(person account.ID) alternatives {
+	return a.store.keys("audit.people", string(person))
+}
+
+func (a *Audit) personKey(ctx context.Context, tx *sql.Tx, person account.ID) (audit.PersonKey, error) {
+	at := a.people(person)
+	var id, sealed []byte
+	err := tx.QueryRowContext(ctx, "SELECT id, key FROM audit_people WHERE person IN "+anyOf+" LIMIT 1", at.args()...).
+		Scan(&id, &sealed)
+	if err == nil {
+		if k, ok := a.openKey(id, sealed); ok {
+			return k, nil
+		}
+		if err := a.destroy(ctx, tx, at); err != nil {
+			return audit.PersonKey{}, err
+		}
+	} else if !errors.Is(err, sql.ErrNoRows) {
+		return audit.PersonKey{}, err
+	}
+	k := audit.NewPersonKey()
+	sealed = a.store.ring.Seal(keyring.Seal, k.Key[:], place("audit_people.key", k.ID[:]))
+	_, err = tx.ExecContext(ctx, "INSERT INTO audit_people (person, id, key) VALUES ($1, $2, $3)", at.primary(), k.ID[:], sealed)
+	return k, err
+}
+
+func (a *Audit) openKey(id, sealed []byte) (audit.PersonKey, bool) {
+	var k audit.PersonKey
+	key, err := a.store.ring.Open(keyring.Seal, sealed, place("audit_people.key", id))
+	if err != nil || len(id) != len(k.ID) || len(key) != len(k.Key) {
+		return audit.PersonKey{}, false
+	}
+	copy(k.ID[:], id)
+	copy(k.Key[:], key)
+	return k, true
+}
+
+func (a *Audit) destroy(ctx context.Context, tx *sql.Tx, person alternatives) error {
+	_, err := tx.ExecContext(ctx, "DELETE FROM audit_people WHERE person IN "+anyOf, person.args()...)
+	return err
+}
+
+// Forget destroys the person's key: who they were and the detail of all their
+// entries cannot be read any more, by anybody. The chain stays whole. A
+// backup made before still has the key, sealed.
+func (a *Audit) Forget(ctx context.Context, person account.ID) error {
+	if person == "" {
+		return errors.New("forgetting nobody")
+	}
+	err := a.store.write(ctx, "forgetting a person", func(ctx context.Context, tx *sql.Tx) error {
+		if err := a.lock(ctx, tx); err != nil {
+			return err
+		}
+		return a.destroy(ctx, tx, a.people(person))
+	})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, Deadline)
+	defer cancel()
+	return explain("erasing a person's key", a.store.db.Erase(ctx))
+}
+
+func (a *Audit) insert(ctx context.Context, tx *sql.Tx, b audit.Batch) error {
+	link := b.Hash()
+	if _, err := tx.ExecContext(ctx, "INSERT INTO audit_batches (stream, seq, prev, link) VALUES ($1, $2, $3, $4)",
+		b.Stream, b.Seq, b.Prev[:], link[:]); err != nil {
+		return err
+	}
+	if err := insertLines(ctx, tx, b); err != nil {
+		return err
+	}
+	mac := a.store.ring.MAC(keyring.Index, headDomain, a.headParts(b.Seq, link)...)
+	_, err := tx.ExecContext(ctx, `INSERT INTO audit_heads (stream, seq, link, mac) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (stream) DO UPDATE SET seq = excluded.seq, link = excluded.link, mac = excluded.mac`,
+		b.Stream, b.Seq, link[:], mac)
+	return err
+}
+
+func insertLines(ctx context.Context, tx *sql.Tx, b audit.Batch) error {
+	insert, err := tx.PrepareContext(ctx, `INSERT INTO audit_lines
+		(stream, seq, pos, at, phase, action, step, client, result, ref, person, sealed)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`)
+	if err != nil {
+		return err
+	}
+	defer insert.Close()
+	for i, l := range b.Lines {
+		var person, sealed any
+		if l.Key != (audit.KeyID{}) {
+			person, sealed = l.Key[:], l.Sealed
+		}
+		if _, err := insert.ExecContext(ctx, b.Stream, b.Seq, i, micros(l.Time), int(l.Phase),
+			l.Action, l.Step, l.Client, l.Result, l.Ref, person, sealed); err != nil {
+			return fmt.Errorf("line %d: %w", i, err)
+		}
+	}
+	return nil
+}

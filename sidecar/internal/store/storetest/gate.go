@@ -1,0 +1,132 @@
+package storetest
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/schleuse/schleuse/sidecar/account"
+	"github.com/schleuse/schleuse/sidecar/internal/gate"
+	"github.com/schleuse/schleuse/sidecar/internal/keyring"
+	"github.com/schleuse/schleuse/sidecar/internal/store"
+)
+
+var codeTests = map[string]func(*testing.T, *fixture){
+	"a code is found until it expires": func(t *testing.T, f *fixture) {
+		h := gate.HashOf("code")
+		want := gate.Code{Account: "a", Session: "s", Left: start, Expires: start.Add(time.Hour)}
+		_, err := f.one(0).Codes().Code(t.Context(), h)
+		wantErr(t, err, gate.ErrNoRecord)
+		must(t, f.one(0).Codes().RecordCode(t.Context(), h, want))
+		got, err := f.one(1).Codes().Code(t.Context(), h)
+		must(t, err)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+		_, err = f.one(0).Codes().Code(t.Context(), gate.HashOf("other"))
+		wantErr(t, err, gate.ErrNoRecord)
+		f.clock.Add(time.Hour)
+		_, err = f.one(0).Codes().Code(t.Context(), h)
+		wantErr(t, err, gate.ErrNoRecord)
+	},
+	"recording again does not make a code younger": func(t *testing.T, f *fixture) {
+		h := gate.HashOf("code")
+		c := gate.Code{Account: "a", Session: "s", Left: start, Expires: start.Add(time.Hour)}
+		must(t, f.one(0).Codes().RecordCode(t.Context(), h, c))
+		c.Left = start.Add(time.Minute)
+		must(t, f.one(0).Codes().RecordCode(t.Context(), h, c))
+		got, err := f.one(0).Codes().Code(t.Context(), h)
+		must(t, err)
+		if !got.Left.Equal(start) {
+			t.Errorf("left at %s", got.Left)
+		}
+	},
+	"a code without expiry is refused": func(t *testing.T, f *fixture) {
+		if f.one(0).Codes().RecordCode(t.Context(), gate.HashOf("c"), gate.Code{Account: "a"}) == nil {
+			t.Error("accepted")
+		}
+	},
+}
+
+var pushedTests = map[string]func(*testing.T, *fixture){
+	"a pushed request is found until it expires": func(t *testing.T, f *fixture) {
+		h := gate.HashOf("urn:x")
+		want := gate.Pushed{Client: "webcenter", Action: "UPDATE_PASSWORD", PromptNone: true, Expires: start.Add(time.Minute)}
+		must(t, f.one(0).Pushed().RecordPushed(t.Context(), h, want))
+		got, err := f.one(1).Pushed().Pushed(t.Context(), h)
+		must(t, err)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+		f.clock.Add(time.Minute)
+		_, err = f.one(0).Pushed().Pushed(t.Context(), h)
+		wantErr(t, err, gate.ErrNoRecord)
+	},
+}
+
+func login(sid account.SID, seen time.Time) gate.Login {
+	return gate.Login{Session: sid, Account: "a", Seen: seen, Expires: start.Add(30 * 24 * time.Hour)}
+}
+
+var loginTests = map[string]func(*testing.T, *fixture){
+	"a session's person is found and never changes": func(t *testing.T, f *fixture) {
+		l := f.one(0).Logins()
+		_, err := l.Login(t.Context(), "s")
+		wantErr(t, err, gate.ErrNoRecord)
+		must(t, l.RecordLogin(t.Context(), login("s", start)))
+		f.rotate(t, keyring.Index)
+		later := login("s", start.Add(time.Hour))
+		must(t, l.RecordLogin(t.Context(), later))
+		thief := later
+		thief.Account = "b"
+		wantErr(t, l.RecordLogin(t.Context(), thief), store.ErrOtherPerson)
+		got, err := f.one(1).Logins().Login(t.Context(), "s")
+		must(t, err)
+		if diff := cmp.Diff(later, got); diff != "" {
+			t.Error(diff)
+		}
+		must(t, l.ForgetLogin(t.Context(), "s"))
+		_, err = l.Login(t.Context(), "s")
+		wantErr(t, err, gate.ErrNoRecord)
+	},
+	"of two people who race for a session one is recorded": func(t *testing.T, f *fixture) {
+		errs := race(racers, func(i int) error {
+			l := login("s", start)
+			l.Account = account.ID(fmt.Sprint("person-", i))
+			return f.one(i).Logins().RecordLogin(t.Context(), l)
+		})
+		if first, others := count(t, errs, store.ErrOtherPerson); first != 1 || others != racers-1 {
+			t.Errorf("%d recorded, %d refused", first, others)
+		}
+	},
+	"a record that has expired is none": func(t *testing.T, f *fixture) {
+		l := f.one(0).Logins()
+		must(t, l.RecordLogin(t.Context(), login("s", start)))
+		f.clock.Add(30 * 24 * time.Hour)
+		_, err := l.Login(t.Context(), "s")
+		wantErr(t, err, gate.ErrNoRecord)
+		if old, err := l.OldestLogins(t.Context(), f.clock.Now(), 10); err != nil || len(old) != 0 {
+			t.Errorf("%v, %v", old, err)
+		}
+	},
+	"the oldest come first, and no more than asked for": func(t *testing.T, f *fixture) {
+		l := f.one(0).Logins()
+		for i, sid := range []account.SID{"c", "a", "d", "b"} {
+			must(t, l.RecordLogin(t.Context(), login(sid, start.Add(time.Duration((i*3)%4)*time.Minute))))
+		}
+		old, err := l.OldestLogins(t.Context(), start.Add(3*time.Minute), 2)
+		must(t, err)
+		var got []account.SID
+		for _, o := range old {
+			got = append(got, o.Session)
+		}
+		if diff := cmp.Diff([]account.SID{"c", "b"}, got); diff != "" {
+			t.Error(diff)
+		}
+		if all, err := l.OldestLogins(t.Context(), start.Add(3*time.Minute), 10); err != nil || len(all) != 3 {
+			t.Errorf("%d, %v", len(all), err)
+		}
+	},
+}

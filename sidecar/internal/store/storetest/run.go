@@ -1,0 +1,134 @@
+package storetest
+
+import (
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/schleuse/schleuse/sidecar/fault"
+	"github.com/schleuse/schleuse/sidecar/internal/keyring"
+	"github.com/schleuse/schleuse/sidecar/internal/store"
+)
+
+// start is when the tests begin.
+var start = time.Date(2026, 12, 1, 8, 0, 0, 123456000, time.UTC)
+
+// racers is how many goroutines race.
+const racers = 64
+
+// fixture is an empty database with as many replicas as it allows.
+type fixture struct {
+	dsn      string
+	ring     *keyring.Ring
+	clock    *Clock
+	replicas []*store.Store
+}
+
+// one is any replica, each in its turn.
+func (f *fixture) one(i int) *store.Store { return f.replicas[i%len(f.replicas)] }
+
+func (b Backend) fixture(t *testing.T) *fixture {
+	t.Helper()
+	f := &fixture{dsn: b.Fresh(t), ring: keyring.Generate(start), clock: NewClock(start)}
+	f.ring.Now = f.clock.Now
+	for range b.Replicas {
+		f.replicas = append(f.replicas, reopen(t, f.dsn, f.ring, f.clock.Now))
+	}
+	return f
+}
+
+// rotate gives the purpose a new primary key.
+func (f *fixture) rotate(t *testing.T, p keyring.Purpose) {
+	t.Helper()
+	if _, err := f.ring.Rotate(p, f.clock.Now()); err != nil {
+		t.Fatal(err)
+	}
+	f.clock.Add(keyring.ActivationDelay)
+}
+
+// retireOld retires every version but the primary.
+func (f *fixture) retireOld(t *testing.T, p keyring.Purpose) {
+	t.Helper()
+	f.clock.Add(keyring.ActivationDelay)
+	for _, k := range f.ring.List(p) {
+		if k.Primary {
+			continue
+		}
+		if _, err := f.ring.Retire(p, k.ID, f.clock.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// race runs fn many times at once and returns the errors.
+func race(n int, fn func(i int) error) []error {
+	errs := make([]error, n)
+	var ready, done sync.WaitGroup
+	gate := make(chan struct{})
+	for i := range n {
+		ready.Add(1)
+		done.Go(func() {
+			ready.Done()
+			<-gate
+			errs[i] = fn(i)
+		})
+	}
+	ready.Wait()
+	close(gate)
+	done.Wait()
+	return errs
+}
+
+// count returns how many errors are target (nil counts successes), and fails
+// the test for others.
+func count(t *testing.T, errs []error, target error) (successes, hits int) {
+	t.Helper()
+	for _, err := range errs {
+		switch {
+		case err == nil:
+			successes++
+		case target != nil && errors.Is(err, target):
+			hits++
+		default:
+			t.Errorf("unexpected: %v", err)
+		}
+	}
+	return successes, hits
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func wantErr(t *testing.T, err, target error) {
+	t.Helper()
+	if !errors.Is(err, target) {
+		t.Fatalf("err = %v, want %v", err, target)
+	}
+}
+
+func wantKind(t *testing.T, err error, kind fault.Kind) {
+	t.Helper()
+	if err == nil || fault.KindOf(err) != kind {
+		t.Fatalf("err = %v, want kind %d", err, kind)
+	}
+}
+
+// Run runs the suite.
+func Run(t *testing.T, b Backend) {
+	for name, suite := range map[string]map[string]func(*testing.T, *fixture){
+		"Attempts": attemptTests, "Codes": codeTests, "Logins": loginTests, "Pushed": pushedTests,
+		"Sessions": sessionTests, "Records": recordTests, "Counters": counterTests,
+		"Audit": auditTests, "Store": storeTests,
+	} {
+		t.Run(name, func(t *testing.T) {
+			for name, test := range suite {
+				t.Run(name, func(t *testing.T) { test(t, b.fixture(t)) })
+			}
+		})
+	}
+}

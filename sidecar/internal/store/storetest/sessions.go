@@ -1,0 +1,173 @@
+package storetest
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/schleuse/schleuse/sidecar/fault"
+	"github.com/schleuse/schleuse/sidecar/internal/keyring"
+	"github.com/schleuse/schleuse/sidecar/internal/proxy"
+)
+
+func session(subject, sid string) proxy.Session {
+	var id proxy.SessionID
+	rand.Read(id[:])
+	return proxy.Session{
+		ID: id, Site: "webcenter", Issuer: "https://issuer", Subject: subject, SID: sid, Username: "a123456780",
+		Claims:      map[string]any{"roles": []any{"x"}, "n": 1.5},
+		AccessToken: "at", RefreshToken: "rt", IDToken: "it", AuthTime: start, TokenExpires: start.Add(time.Minute),
+		Created: start, Used: start, Expires: start.Add(time.Hour), Lease: start.Add(time.Second),
+	}
+}
+
+var sessionTests = map[string]func(*testing.T, *fixture){
+	"a session comes back as it was stored, until it ends": func(t *testing.T, f *fixture) {
+		want := session("sub", "sid")
+		_, err := f.one(0).Sessions().Get(t.Context(), want.ID)
+		wantErr(t, err, proxy.ErrNoSession)
+		must(t, f.one(0).Sessions().Create(t.Context(), want))
+		got, err := f.one(1).Sessions().Get(t.Context(), want.ID)
+		must(t, err)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+		f.clock.Add(time.Hour)
+		_, err = f.one(0).Sessions().Get(t.Context(), want.ID)
+		wantErr(t, err, proxy.ErrNoSession)
+		_, err = f.one(0).Sessions().Update(t.Context(), want.ID, func(*proxy.Session) error { return nil })
+		wantErr(t, err, proxy.ErrNoSession)
+	},
+	"an update is stored, a failed one is not": func(t *testing.T, f *fixture) {
+		s := f.one(0).Sessions()
+		v := session("sub", "sid")
+		must(t, s.Create(t.Context(), v))
+		_, err := s.Update(t.Context(), v.ID, func(v *proxy.Session) error { v.AccessToken = "new"; return nil })
+		must(t, err)
+		mine := errors.New("mine")
+		_, err = s.Update(t.Context(), v.ID, func(v *proxy.Session) error { v.AccessToken = "bad"; return mine })
+		wantErr(t, err, mine)
+		_, err = s.Update(t.Context(), v.ID, func(v *proxy.Session) error { v.ID[0]++; return nil })
+		if err == nil {
+			t.Error("the id changes")
+		}
+		if got, err := f.one(1).Sessions().Get(t.Context(), v.ID); err != nil || got.AccessToken != "new" {
+			t.Errorf("%q, %v", got.AccessToken, err)
+		}
+	},
+	"claims have a limit": func(t *testing.T, f *fixture) {
+		v := session("sub", "sid")
+		v.Claims["x"] = strings.Repeat("x", 16<<10)
+		wantKind(t, f.one(0).Sessions().Create(t.Context(), v), fault.TooLarge)
+	},
+	"one of many takes the lease": func(t *testing.T, f *fixture) {
+		v := session("sub", "sid")
+		v.Lease = time.Time{}
+		must(t, f.one(0).Sessions().Create(t.Context(), v))
+		taken := errors.New("taken")
+		errs := race(racers, func(i int) error {
+			_, err := f.one(i).Sessions().Update(t.Context(), v.ID, func(v *proxy.Session) error {
+				if v.Lease.After(start) {
+					return taken
+				}
+				v.Lease = start.Add(time.Minute)
+				return nil
+			})
+			return err
+		})
+		if first, _ := count(t, errs, taken); first != 1 {
+			t.Errorf("%d took it", first)
+		}
+	},
+	"end takes what matches": func(t *testing.T, f *fixture) {
+		s := f.one(0).Sessions()
+		a1, a2, b1, foreign := session("a", "s1"), session("a", "s2"), session("b", "s3"), session("a", "s1")
+		foreign.Issuer = "https://other"
+		tests := map[string]struct {
+			match proxy.Match
+			ended []proxy.SessionID
+		}{
+			"by id":             {proxy.Match{ID: &a1.ID}, []proxy.SessionID{a1.ID}},
+			"by subject":        {proxy.Match{Issuer: a1.Issuer, Subject: "a"}, []proxy.SessionID{a1.ID, a2.ID}},
+			"by sid":            {proxy.Match{Issuer: a1.Issuer, SID: "s2"}, []proxy.SessionID{a2.ID}},
+			"by both":           {proxy.Match{Issuer: a1.Issuer, Subject: "a", SID: "s1"}, []proxy.SessionID{a1.ID}},
+			"by both, not both": {proxy.Match{Issuer: a1.Issuer, Subject: "a", SID: "s3"}, nil},
+		}
+		all := []proxy.Session{a1, a2, b1, foreign}
+		var ids []proxy.SessionID
+		for _, v := range all {
+			must(t, s.Create(t.Context(), v))
+			ids = append(ids, v.ID)
+		}
+		f.rotate(t, keyring.Index)
+		for name, tt := range tests {
+			n, err := s.End(t.Context(), tt.match)
+			must(t, err)
+			gone, err := f.one(1).Sessions().Ended(t.Context(), ids)
+			must(t, err)
+			if diff := cmp.Diff(tt.ended, gone); diff != "" || n != len(tt.ended) {
+				t.Errorf("%s: %d ended, %s", name, n, diff)
+			}
+			for _, v := range all {
+				if _, err := s.End(t.Context(), proxy.Match{ID: &v.ID}); err != nil {
+					t.Fatal(err)
+				}
+				must(t, s.Create(t.Context(), v))
+			}
+		}
+	},
+	"an empty or mixed match is an error": func(t *testing.T, f *fixture) {
+		v := session("a", "s")
+		must(t, f.one(0).Sessions().Create(t.Context(), v))
+		for _, m := range []proxy.Match{{}, {Issuer: v.Issuer}, {Subject: "a"}, {SID: "s"}, {ID: &v.ID, Issuer: v.Issuer, SID: "s"}} {
+			if n, err := f.one(0).Sessions().End(t.Context(), m); err == nil {
+				t.Errorf("%+v ended %d", m, n)
+			}
+		}
+	},
+	"sessions without sid are not ended by an empty one": func(t *testing.T, f *fixture) {
+		v := session("a", "")
+		must(t, f.one(0).Sessions().Create(t.Context(), v))
+		if n, err := f.one(0).Sessions().End(t.Context(), proxy.Match{Issuer: v.Issuer, SID: "x"}); err != nil || n != 0 {
+			t.Errorf("%d, %v", n, err)
+		}
+	},
+	"what was ended stays ended, whatever updates race": func(t *testing.T, f *fixture) {
+		v := session("a", "s")
+		must(t, f.one(0).Sessions().Create(t.Context(), v))
+		errs := race(racers, func(i int) error {
+			if i == racers/2 {
+				_, err := f.one(i).Sessions().End(t.Context(), proxy.Match{Issuer: v.Issuer, Subject: "a"})
+				return err
+			}
+			_, err := f.one(i).Sessions().Update(t.Context(), v.ID, func(v *proxy.Session) error {
+				v.AccessToken = fmt.Sprint(i)
+				return nil
+			})
+			return err
+		})
+		count(t, errs, proxy.ErrNoSession)
+		_, err := f.one(1).Sessions().Get(t.Context(), v.ID)
+		wantErr(t, err, proxy.ErrNoSession)
+	},
+	"ended knows the expired and bounds the question": func(t *testing.T, f *fixture) {
+		v, w := session("a", "s"), session("a", "s")
+		w.Expires = start.Add(time.Minute)
+		must(t, f.one(0).Sessions().Create(t.Context(), v))
+		must(t, f.one(0).Sessions().Create(t.Context(), w))
+		f.clock.Add(time.Minute)
+		gone, err := f.one(0).Sessions().Ended(t.Context(), []proxy.SessionID{v.ID, w.ID})
+		must(t, err)
+		if diff := cmp.Diff([]proxy.SessionID{w.ID}, gone); diff != "" {
+			t.Error(diff)
+		}
+		if _, err := f.one(0).Sessions().Ended(t.Context(), make([]proxy.SessionID, 501)); err == nil {
+			t.Error("501 are answered")
+		}
+	},
+}

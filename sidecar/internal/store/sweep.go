@@ -1,0 +1,90 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+)
+
+// The bounds of one Sweep: it never holds the database for long, and what it
+// leaves the next one takes.
+const (
+	sweepBatch   = 500
+	sweepBatches = 20 // per table
+)
+
+// Swept is how many rows that had expired were removed.
+type Swept struct {
+	Attempts, Codes, Pushed, Logins, Sessions, Records, Counters int
+}
+
+// Sweep removes what has expired, at most 10,000 rows of a table. It may run
+// on several replicas at once. What has expired counts as absent before it is
+// swept.
+func (s *Store) Sweep(ctx context.Context) (Swept, error) {
+	var out Swept
+	for _, t := range []struct {
+		statement string
+		removed   *int
+	}{
+		{"DELETE FROM attempts WHERE id IN (SELECT id FROM attempts WHERE expires <= $1 LIMIT $2)", &out.Attempts},
+		{"DELETE FROM codes WHERE hash IN (SELECT hash FROM codes WHERE expires <= $1 LIMIT $2)", &out.Codes},
+		{"DELETE FROM pushed WHERE hash IN (SELECT hash FROM pushed WHERE expires <= $1 LIMIT $2)", &out.Pushed},
+		{"DELETE FROM logins WHERE sid IN (SELECT sid FROM logins WHERE expires <= $1 LIMIT $2)", &out.Logins},
+		{"DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires <= $1 LIMIT $2)", &out.Sessions},
+		{"DELETE FROM records WHERE key IN (SELECT key FROM records WHERE expires <= $1 LIMIT $2)", &out.Records},
+		{"DELETE FROM counters WHERE key IN (SELECT key FROM counters WHERE expires <= $1 LIMIT $2)", &out.Counters},
+	} {
+		n, err := s.sweep(ctx, t.statement)
+		*t.removed = n
+		if err != nil {
+			return out, err
+		}
+	}
+	return out, nil
+}
+
+func (s *Store) sweep(ctx context.Context, statement string) (total int, err error) {
+	for range sweepBatches {
+		var n int
+		err := s.write(ctx, "sweeping", func(ctx context.Context, tx *sql.Tx) error {
+			n, err = changed(tx.ExecContext(ctx, statement, micros(s.now()), sweepBatch))
+			return err
+		})
+		if err != nil {
+			return total, err
+		}
+		total += n
+		if n < sweepBatch {
+			break
+		}
+	}
+	return total, nil
+}
+
+// readyWithin is how long a readiness check may take.
+const readyWithin = time.Second
+
+// Ready writes and reads a row, within a second: a database that only answers
+// (a standby, a full disk) is not ready. It also tells that the key file could
+// not be read again.
+func (s *Store) Ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyWithin)
+	defer cancel()
+	at := micros(s.now())
+	err := s.write(ctx, "checking the store", func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "INSERT INTO probes (id, at) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET at = excluded.at", at)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	err = s.read(ctx, "checking the store", func(ctx context.Context, q querier) error {
+		return q.QueryRowContext(ctx, "SELECT at FROM probes WHERE id = 1").Scan(&at)
+	})
+	if err != nil {
+		return fmt.Errorf("reading what was written: %w", err)
+	}
+	return s.ring.Err()
+}
