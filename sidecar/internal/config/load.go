@@ -76,3 +76,19 @@ func (e Extension) Problem(err error) error {
 	}
 	return strictyaml.Problems{at.Problem(err.Error(), "see the README of the extension "+e.Kind)}
 }
+
+// Unknown says that there is no extension of this kind.
+func (e Extension) Unknown(hint string) error {
+	return strictyaml.Problems{e.at.At("kind").Problem("no such kind of extension", hint)}
+}
+
+// EachExtension calls fn for every extension of the file, the directory of
+// members first, then by name.
+func (c *Config) EachExtension(fn func(Extension)) {
+	if c.Members != nil {
+		fn(*c.Members)
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Extensions)) {
+		fn(c.Extensions[name])
+	}
+}

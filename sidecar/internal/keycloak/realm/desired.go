@@ -1,0 +1,52 @@
+package realm
+
+import "time"
+
+// Desired is what the gate needs of the realm.
+type Desired struct {
+	Role        string   // of the identified
+	ExemptRoles []string // must exist; they are not made
+	Gate        Client   // the gate's own service account
+	Sites       []Site   // clients of the proxy
+	Numbered    []string // other clients whose people are insured (gate.start); they must exist
+	PublicURL   string   // the gate's, without a slash at the end
+}
+
+// Client is a confidential client.
+type Client struct {
+	ID     string
+	Secret string
+}
+
+// Site is a web application behind the proxy.
+type Site struct {
+	Client
+	PublicURL string // without a slash at the end
+}
+
+// Scope is the client scope that carries the audience of the insurer's APIs.
+// It is bound to the role of the identified: the token of a person who is not
+// cleared lacks the audience, so that an API refuses it even if the gate was
+// passed by.
+const Scope = "schleuse-apis"
+
+// Audience is the `aud` of that scope.
+func (a *Admin) audience() string { return a.Realm + "-apis" }
+
+// Lifetimes. A code waits while the person passes the steps; the gate itself
+// refuses one that left more than 60 s ago.
+const (
+	codeLife   = 45 * time.Minute
+	ssoIdle    = 60 * time.Minute
+	pushedLife = 30 * time.Minute
+)
+
+// Paths of a site that the proxy keeps for itself.
+const (
+	callbackPath  = "/schleuse/callback"
+	logoutPath    = "/schleuse/backchannel-logout"
+	loggedOutPath = "/schleuse/logged-out"
+)
+
+// denyFlow is the flow that refuses every password grant.
+const denyFlow = "schleuse direct grant denied"
