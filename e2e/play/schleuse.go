@@ -165,7 +165,7 @@ func (s *Schleuse) waitReady(ctx context.Context) error {
 			return fmt.Errorf("schleuse ended: %s", s.process.Tail())
 		case <-ctx.Done():
 			return fmt.Errorf("schleuse is not ready: %w\n%s", ctx.Err(), s.process.Tail())
-		case <-time.After(20 * time.Millisecond):
+		case <-time.After(2 * time.Millisecond):
 		}
 	}
 }
@@ -175,6 +175,9 @@ func (s *Schleuse) Stop() { s.process.Stop() }
 
 // Kill ends it at once.
 func (s *Schleuse) Kill() { s.process.Kill() }
+
+// Pid is the number of its process.
+func (s *Schleuse) Pid() int { return s.process.Pid() }
 
 // Done is closed when it has ended.
 func (s *Schleuse) Done() <-chan struct{} { return s.process.Done() }
