@@ -83,10 +83,15 @@ func (b *Brand) logoType() string {
 }
 
 // Call returns the help phone as a tel: URL (RFC 3966), or "". It is safe as
-// a URL because only digits and a leading plus are left of it.
+// a URL because only digits and a leading plus are left of it. The "(0)" of
+// an international number is not dialled.
 func (b *Brand) Call() template.URL {
 	var digits strings.Builder
-	for i, r := range strings.TrimSpace(b.HelpPhone) {
+	printed := strings.TrimSpace(b.HelpPhone)
+	if strings.HasPrefix(printed, "+") {
+		printed = strings.Replace(printed, "(0)", "", 1)
+	}
+	for i, r := range printed {
 		if (r >= '0' && r <= '9') || (r == '+' && i == 0) {
 			digits.WriteRune(r)
 		}

@@ -43,6 +43,8 @@ func answerTo(k fault.Kind) answer {
 		return answer{http.StatusTooManyRequests, "too_many"}
 	case fault.BadUpstream:
 		return answer{http.StatusBadGateway, "bad_upstream"}
+	case fault.Timeout:
+		return answer{http.StatusGatewayTimeout, "timeout"}
 	case fault.Unavailable:
 		return answer{http.StatusServiceUnavailable, "unavailable"}
 	default:
@@ -55,7 +57,8 @@ type failure struct {
 	Title, Text string
 	Status      int
 	Retry       time.Duration
-	Again       bool // the same request may simply be repeated
+	Soon        bool // it may work in a while
+	Again       bool // the same request may simply be repeated then
 }
 
 // Error answers with a failure: a page for browsers, RFC 9457 JSON for all
@@ -79,8 +82,8 @@ func (p *Pages) Error(w http.ResponseWriter, r *http.Request, err error, ways ..
 	if f.Text, ok = words.find("error."+known.Key, nil); !ok {
 		f.Text, _ = words.find("error."+a.key, nil)
 	}
-	f.Again = r.Method == http.MethodGet && (known.Kind == fault.Unavailable || known.Kind == fault.Internal ||
-		known.Kind == fault.TooMany || known.Kind == fault.BadUpstream)
+	f.Soon = a.status >= http.StatusInternalServerError || known.Kind == fault.TooMany
+	f.Again = f.Soon && r.Method == http.MethodGet
 	reference := newReference()
 	p.record(r.Context(), reference, a.status, known, err)
 	if known.Retry > 0 {

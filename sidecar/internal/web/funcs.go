@@ -39,9 +39,15 @@ func (f *funcs) text(key string, args ...any) (string, error) {
 	return say(f.words, key, args)
 }
 
-// textIn is {{tin SET "key"}}: a text of another set.
-func (f *funcs) textIn(set, key string, args ...any) (string, error) {
-	return say(f.pages.translator(set, f.words.lang), key, args)
+// textIn is {{tin SET KEY "other"}}: a text of another set, and where there is
+// none, the core's text other, so that a step's slip keeps nobody from an answer.
+func (f *funcs) textIn(set, key, other string) (string, error) {
+	words := f.pages.translator(set, f.words.lang)
+	if !words.has(key) {
+		f.pages.log().Error("a step asks for a text that is not there", "key", key, "set", set)
+		key = other
+	}
+	return say(words, key, nil)
 }
 
 // textLike is {{tlike "prefix." NAME "other"}}: the text prefix+NAME, and

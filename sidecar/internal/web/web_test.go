@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"log/slog"
 	"net/http/httptest"
 	"testing"
 	"testing/fstest"
@@ -47,6 +48,7 @@ func open(t *testing.T) *web.Pages {
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
 	return p
 }
 

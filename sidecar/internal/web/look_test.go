@@ -1,0 +1,151 @@
+package web_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/schleuse/schleuse/e2e/browser"
+	"github.com/schleuse/schleuse/e2e/stage"
+	"github.com/schleuse/schleuse/sidecar/fault"
+	"github.com/schleuse/schleuse/sidecar/flow"
+	"github.com/schleuse/schleuse/sidecar/internal/web"
+)
+
+// samples are all core pages, and one of an extension in its states.
+func samples() map[string]web.Page {
+	at := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+	ways := []web.Link{{Href: "/schleuse/attempts/x/ways", Key: "way.other"}, {Href: "/staff", Key: "way.staff"}}
+	return map[string]web.Page{
+		"ask":         {Set: "demo", Name: "ask", Data: typed{"Erika", ""}, Step: 2, Steps: 3, Ways: ways},
+		"ask-wrong":   {Set: "demo", Name: "ask", Data: typed{"Erika", "4711"}, Step: 2, Steps: 3, Ways: ways, Problems: []flow.Problem{{Field: "digits", Key: "tries", Args: map[string]any{"Count": 2}}}},
+		"denied":      {Set: "demo", Name: "denied", Data: web.Denied{Key: "no_card"}},
+		"done":        web.Done("/"),
+		"signed-out":  {Name: "signed-out", Next: "/"},
+		"choice-ways": {Name: "ways", Data: offers(), Ways: []web.Link{{Href: "/", Key: "way.back"}}},
+		"authenticators": {Name: "authenticators", Data: []web.Reviewed{
+			{ID: "a1", Type: "otp", Label: "Mein Handy", Created: at, Keep: true},
+			{ID: "b2", Type: "webauthn-passwordless", Label: "Büro-PC", Created: at.AddDate(0, 6, 2)},
+			{ID: "c3", Type: "something-new", Created: at},
+		}},
+	}
+}
+
+func offers() []web.Way {
+	return []web.Way{
+		{Set: "demo", Step: "egk", Offer: flow.Offer{Available: true, Title: "kind.old", Needs: "digits.hint", Takes: "ask.once"}},
+		{Set: "demo", Step: "letter", Offer: flow.Offer{Title: "kind.new", Reason: "no_card"}},
+		{Set: "demo", Step: "hidden", Offer: flow.Offer{Title: "keep.label"}},
+	}
+}
+
+// gallery serves the samples by name, and failures.
+func gallery(t *testing.T, p *web.Pages) string {
+	t.Helper()
+	mux := http.NewServeMux()
+	mux.Handle(web.AssetsPath, p.Assets())
+	mux.Handle(web.LanguagePath, p.SwitchLanguage())
+	for name, page := range samples() {
+		page.Refresh = 0 // a picture of a page that has gone on shows nothing
+		mux.HandleFunc("/"+name, func(w http.ResponseWriter, r *http.Request) { p.Render(w, r, page) })
+	}
+	mux.HandleFunc("/error-later", func(w http.ResponseWriter, r *http.Request) {
+		p.Error(w, r, &fault.Error{Kind: fault.Unavailable, Key: "later", Retry: 2 * time.Minute})
+	})
+	mux.HandleFunc("/error-other", func(w http.ResponseWriter, r *http.Request) {
+		p.Error(w, r, fault.New(fault.Forbidden, "other_person", nil), web.Link{Href: "/ask", Key: "way.start"})
+	})
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// TestPagesInABrowser looks at every page as people do. With SCHLEUSE_PAGES
+// set to a folder, the pictures stay there.
+func TestPagesInABrowser(t *testing.T) {
+	cache, err := stage.OpenCache(stage.Progress{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := browser.Launch(t.Context(), os.Getenv("SCHLEUSE_PAGES"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	address := gallery(t, open(t))
+	names := []string{"error-later", "error-other"}
+	for name := range samples() {
+		names = append(names, name)
+	}
+	for kind, profile := range map[string]browser.Profile{
+		"phone": {Width: 320, Height: 600}, "phone-dark": {Width: 320, Height: 600, Dark: true},
+		"desktop": {}, "english": {Language: "en", Dark: true},
+	} {
+		t.Run(kind, func(t *testing.T) {
+			tab, err := b.Open(profile)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer tab.Close()
+			for _, name := range names {
+				look(t, tab, cache.Dir, address+"/"+name, name+"-"+kind)
+			}
+		})
+	}
+}
+
+func look(t *testing.T, tab *browser.Tab, cache, address, picture string) {
+	t.Helper()
+	if err := tab.Go(address); err != nil {
+		t.Fatal(err)
+	}
+	if err := tab.Picture(picture); err != nil {
+		t.Error(err)
+	}
+	if wide, err := tab.Overflows(); err != nil || wide {
+		t.Errorf("%s is wider than the window (%v)", picture, err)
+	}
+	findings, err := tab.Axe(cache)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range findings {
+		t.Errorf("%s: %v", picture, f)
+	}
+	focused, err := tab.Focused()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if wrong := strings.HasPrefix(picture, "ask-wrong"); wrong != strings.HasPrefix(focused, "DIV#") {
+		t.Errorf("%s: the focus is at %q; the summary has it exactly when something is wrong", picture, focused)
+	}
+}
+
+func TestLanguageIsSwitchedInABrowser(t *testing.T) {
+	b, err := browser.Launch(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	tab, err := b.Open(browser.Profile{NoScript: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := gallery(t, open(t))
+	for _, do := range []func() error{
+		func() error { return tab.Go(address + "/ask?state=a%26b") },
+		func() error { return tab.See("Wie lauten die Ziffern?") },
+		func() error { return tab.Press("English") },
+		func() error { return tab.See("Which digits?") },
+		func() error { return tab.At(address + "/ask?state=a%26b") },
+		func() error { return tab.Reload() },
+		func() error { return tab.See("Which digits?") },
+	} {
+		if err := do(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
