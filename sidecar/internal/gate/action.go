@@ -88,13 +88,7 @@ func (h *handler) guardAction(w http.ResponseWriter, r *http.Request, x *exchang
 // to life, so what is genuine now was so before. The cookie by which Keycloak
 // restarts a login that it has forgotten, action included, does not leave.
 func (h *handler) checkAction(ctx context.Context, x *exchange, resp *http.Response) error {
-	kept := resp.Header["Set-Cookie"][:0:0]
-	for _, line := range resp.Header["Set-Cookie"] {
-		if !strings.HasPrefix(strings.TrimSpace(line), restartName+"=") {
-			kept = append(kept, line)
-		}
-	}
-	resp.Header["Set-Cookie"] = kept
+	dropRestart(resp.Header)
 	genuine, err := h.genuine(ctx, x)
 	switch {
 	case err != nil:
@@ -103,6 +97,17 @@ func (h *handler) checkAction(ctx context.Context, x *exchange, resp *http.Respo
 		return h.startOver(x)
 	}
 	return nil
+}
+
+// dropRestart removes the cookie by which a login starts again.
+func dropRestart(header http.Header) {
+	kept := header["Set-Cookie"][:0:0]
+	for _, line := range header["Set-Cookie"] {
+		if !strings.HasPrefix(strings.TrimSpace(line), restartName+"=") {
+			kept = append(kept, line)
+		}
+	}
+	header["Set-Cookie"] = kept
 }
 
 // genuine asks Keycloak for the account console with the browser's cookies:
@@ -148,7 +153,8 @@ func (h *handler) interactionRequired(w http.ResponseWriter, r *http.Request, x 
 }
 
 // onlyError lets nothing but an error to the client pass.
-func (h *handler) onlyError(_ *exchange, resp *http.Response) error {
+func (h *handler) onlyError(resp *http.Response) error {
+	dropRestart(resp.Header)
 	to := resp.Header.Get("Location")
 	if to == "" || h.origin.Owns(to) || !strings.Contains(to, "error=login_required") {
 		return h.answer(fault.New(fault.Invalid, "invalid", errors.New("an action inside a signed request")))

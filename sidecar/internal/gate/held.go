@@ -10,9 +10,9 @@ import (
 	"github.com/schleuse/schleuse/sidecar/internal/gate/wire"
 )
 
-// maxHeldBody is the longest body that is held, in bytes; with its headers it
-// must stay below the 64 KiB that an attempt may keep.
-const maxHeldBody = 48 << 10
+// maxHeldBody is the longest body that is held, in bytes. With its headers it
+// must stay below the same bound, which flow.Engine.Open holds.
+const maxHeldBody = 64 << 10
 
 // held is a response that is kept from the browser.
 type held struct {

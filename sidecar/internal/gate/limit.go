@@ -11,8 +11,8 @@ import (
 // Bounds of what somebody unknown may have Keycloak and the gate do, per
 // address: as much as a household or a practice behind one address needs.
 const (
-	anonymousRate  = 5   // a second, in the long run
-	anonymousBurst = 120 // at once
+	anonymousRate  = 20  // a second, in the long run
+	anonymousBurst = 400 // at once
 	maxAddresses   = 50_000
 )
 

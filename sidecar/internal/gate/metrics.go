@@ -1,7 +1,7 @@
 package gate
 
 import (
-	"strconv"
+	"errors"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -35,7 +35,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		lookups:   vec("lookups_total", "Clearance look-ups, by answer; unknown = the Admin API failed.", "answer"),
 		logins:    vec("logins_total", "Answers of Keycloak that create or renew a login, by the person's clearance.", "route", "clearance"),
 		grants:    vec("tokens_total", "Token answers, by grant and the person's clearance.", "grant", "clearance"),
-		refusals:  vec("refused_total", "Requests that the gate answered with a failure.", "route", "status"),
+		refusals:  vec("refused_total", "Requests that the gate answered with a failure.", "route", "reason"),
 		releases:  vec("released_total", "Held logins that left; again = without the code.", "result"),
 		endings:   vec("sessions_ended_total", "Keycloak sessions ended by the gate.", "reason"),
 		alarms:    vec("alarms_total", "What should never be seen; any increase wants a person.", "what"),
@@ -59,7 +59,25 @@ func (m *Metrics) tokens(g wire.Grant, c account.Clearance) {
 }
 
 func (m *Metrics) refused(r wire.Route, err error) {
-	m.refusals.WithLabelValues(r.String(), strconv.Itoa(int(fault.KindOf(err)))).Inc()
+	m.refusals.WithLabelValues(r.String(), reason(err)).Inc()
+}
+
+// reason is the kind of a failure in words.
+func reason(err error) string {
+	var f *oauthFault
+	if errors.As(err, &f) {
+		return f.code
+	}
+	names := [...]string{
+		fault.Internal: "internal", fault.Invalid: "invalid", fault.Unauthenticated: "unauthenticated",
+		fault.Forbidden: "forbidden", fault.NotFound: "not_found", fault.Conflict: "conflict", fault.Gone: "gone",
+		fault.TooLarge: "too_large", fault.TooMany: "too_many", fault.BadUpstream: "bad_upstream",
+		fault.Unavailable: "unavailable", fault.Timeout: "timeout",
+	}
+	if k := fault.KindOf(err); int(k) < len(names) {
+		return names[k]
+	}
+	return names[fault.Internal]
 }
 
 func (m *Metrics) held()                { m.holds.Inc() }

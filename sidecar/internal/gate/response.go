@@ -75,6 +75,8 @@ func (h *handler) login(ctx context.Context, x *exchange, resp *http.Response, l
 	switch {
 	case verdict == forward, verdict != forward && h.observed(ctx, "response"):
 		return h.letOut(ctx, x, resp, login)
+	case x.silent && verdict == keep:
+		return h.answer(laterFault(err))
 	case x.silent:
 		return h.repeatUnknown(x)
 	case verdict == hold && isDevice(x, resp):
@@ -116,7 +118,10 @@ func (h *handler) noLogin(ctx context.Context, x *exchange, resp *http.Response,
 		}
 	}
 	if x.failed {
-		return h.onlyError(x, resp)
+		return h.onlyError(resp)
+	}
+	if namesOther(x, resp) && !h.observed(ctx, "other_name") {
+		return h.answer(fault.New(fault.Conflict, "signed_in_as_other", errAnswer))
 	}
 	if login.Removed && x.route == wire.Auth && x.sent && h.numbered(x) && !x.silent && !h.Settings.Observe {
 		return h.startOver(x)
