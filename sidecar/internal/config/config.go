@@ -7,8 +7,8 @@ import (
 	"github.com/schleuse/schleuse/sidecar/internal/config/strictyaml"
 )
 
-// Config is the whole file. Every section is optional, but there must be a
-// gate or a site.
+// Config is the whole file. There must be a gate, a site, or both. Fields with
+// the tag `must` have no default.
 type Config struct {
 	// Where browsers, apps and backends come in.
 	Listen Listen `yaml:"listen"`
@@ -21,12 +21,12 @@ type Config struct {
 	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`
 	// Where state is kept: sqlite:/absolute/path for one process, or
 	// postgres://user@host/database?sslmode=verify-full for any number of
-	// replicas. A password stands in a file: …&passfile=/run/secrets/…
-	Store string `yaml:"store"`
+	// replicas. A password stands in a file that passfile= names.
+	Store string `yaml:"store" must:"true"`
 	// The key ring, made by `schleuse keys init`.
-	KeysFile string `yaml:"keys_file"`
+	KeysFile string `yaml:"keys_file" must:"true"`
 	// How pages look and whom they name.
-	Brand Brand `yaml:"brand"`
+	Brand Brand `yaml:"brand" must:"true"`
 	// The gate in front of Keycloak.
 	Gate *Gate `yaml:"gate"`
 	// The insurer's master data: a kind of directory and its settings.
@@ -51,9 +51,9 @@ type Listen struct {
 // ServerTLS is a server's certificate.
 type ServerTLS struct {
 	// Certificate chain, PEM.
-	CertFile string `yaml:"cert_file"`
+	CertFile string `yaml:"cert_file" must:"true"`
 	// Its private key, PEM.
-	KeyFile string `yaml:"key_file"`
+	KeyFile string `yaml:"key_file" must:"true"`
 }
 
 // ClientTLS is what a client believes and shows.
@@ -69,7 +69,7 @@ type ClientTLS struct {
 // Brand is the operator's name and look.
 type Brand struct {
 	// The insurer's name.
-	Name string `yaml:"name"`
+	Name string `yaml:"name" must:"true"`
 	// Languages of the pages, the preferred one first: de, en.
 	Languages []string `yaml:"languages"`
 	// Telephone number for whoever gets no further, as it is to be read.
@@ -94,15 +94,15 @@ type Brand struct {
 type Gate struct {
 	// What browsers, the app and the tokens' issuer see, without /realms/…; a
 	// path only where Keycloak has the same relative path (such as /auth).
-	PublicURL URL `yaml:"public_url"`
+	PublicURL URL `yaml:"public_url" must:"true"`
 	// Keycloak behind the gate.
-	Keycloak Keycloak `yaml:"keycloak"`
+	Keycloak Keycloak `yaml:"keycloak" must:"true"`
 	// The realm role that says: this person has been identified.
 	IdentifiedRole string `yaml:"identified_role"`
 	// Day of introduction (2026-12-01). Authenticators that are older are kept
 	// at a person's first identification, younger ones are removed, unless the
 	// person decides otherwise.
-	Since Date `yaml:"since"`
+	Since Date `yaml:"since" must:"true"`
 	// enforce, or observe: only report what would be refused. For the
 	// introduction; never leave it there.
 	Mode Mode `yaml:"mode"`
@@ -123,20 +123,20 @@ type Gate struct {
 	// Which of the opened grants (device, ciba, exchange) a client may use, by client id.
 	Grants map[string][]string `yaml:"grants"`
 	// The steps of each flow.
-	Flows Flows `yaml:"flows"`
+	Flows Flows `yaml:"flows" must:"true"`
 }
 
 // Keycloak is the server behind the gate and the account that is used there.
 type Keycloak struct {
 	// Keycloak's own address, without a path: the gate's path is used.
-	URL URL `yaml:"url"`
+	URL URL `yaml:"url" must:"true"`
 	// The realm's name.
-	Realm string `yaml:"realm"`
+	Realm string `yaml:"realm" must:"true"`
 	// Client with a service account that has the role manage-users of
 	// realm-management and no other.
-	Client string `yaml:"client"`
+	Client string `yaml:"client" must:"true"`
 	// Its secret.
-	SecretFile string `yaml:"secret_file"`
+	SecretFile string `yaml:"secret_file" must:"true"`
 	// For an address with https.
 	TLS ClientTLS `yaml:"tls"`
 }
@@ -146,13 +146,13 @@ type Flows struct {
 	// Signing in. `keycloak` stands once and marks Keycloak's own login; what
 	// comes after it identifies the person, once. {any: [a, b]} lets the person
 	// choose; the first that is available opens at once.
-	Login []Entry `yaml:"login"`
+	Login []Entry `yaml:"login" must:"true"`
 }
 
 // Extension is one extension in use.
 type Extension struct {
 	// Which extension it is.
-	Kind string `yaml:"kind"`
+	Kind string `yaml:"kind" must:"true"`
 	// Its own settings, see the extension's README.
 	Config strictyaml.Node `yaml:"config"`
 
@@ -162,13 +162,13 @@ type Extension struct {
 // Site is a web application behind the proxy.
 type Site struct {
 	// Where browsers find the site; no path.
-	PublicURL URL `yaml:"public_url"`
+	PublicURL URL `yaml:"public_url" must:"true"`
 	// The application itself; no path.
-	Upstream URL `yaml:"upstream"`
+	Upstream URL `yaml:"upstream" must:"true"`
 	// OpenID provider of the site; without it the gate.
 	Issuer URL `yaml:"issuer"`
 	// The site as a client of its provider.
-	Client Client `yaml:"client"`
+	Client Client `yaml:"client" must:"true"`
 	// How long a session lasts.
 	Session Session `yaml:"session"`
 	// Headers that tell the application who it is, by header name. The values
@@ -179,9 +179,9 @@ type Site struct {
 // Client is an OpenID Connect client.
 type Client struct {
 	// Client id.
-	ID string `yaml:"id"`
+	ID string `yaml:"id" must:"true"`
 	// Its secret.
-	SecretFile string `yaml:"secret_file"`
+	SecretFile string `yaml:"secret_file" must:"true"`
 }
 
 // Session bounds a session at a site. It never outlives its tokens.

@@ -6,3 +6,5 @@
 // The comments of the structs are the reference in config/README.md and the
 // descriptions in config/schleuse.schema.json, which are generated from them.
 package config
+
+//go:generate go run ./reference/generate ../../../config

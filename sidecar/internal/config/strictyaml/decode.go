@@ -133,11 +133,11 @@ func (d *decoder) entries(n Node) ([]Node, bool) {
 	var out []Node
 	for _, c := range n.children() {
 		if c.key == "<<" {
-			d.add(c, "anchors, aliases, tags and merge keys are not read", "write the value out")
+			d.key(c, "anchors, aliases, tags and merge keys are not read", "write the value out")
 			continue
 		}
 		if line, double := seen[c.key]; double {
-			d.add(c, fmt.Sprintf("double key, first on line %d", line), "remove one of them")
+			d.key(c, fmt.Sprintf("double key, first on line %d", line), "remove one of them")
 			continue
 		}
 		seen[c.key] = c.line
@@ -165,18 +165,21 @@ func (d *decoder) structure(n Node, v reflect.Value) {
 // unknown reports a key that is not known. Its value is not shown: whoever
 // misspells a key may have misspelt that of a secret.
 func (d *decoder) unknown(e Node, fields map[string]reflect.StructField) {
-	p := e.Problem("unknown key", "")
-	p.Excerpt = e.key + ": …"
 	_, fileKey := fields[e.key+"_file"]
 	switch near := Nearest(e.key, keys(fields)); {
 	case fileKey:
-		p.Message = "a secret does not stand in the configuration"
-		p.Hint = "put it into a file and name that with " + e.key + "_file"
+		d.key(e, "a secret does not stand in the configuration", "put it into a file and name that with "+e.key+"_file")
 	case near != "":
-		p.Hint = fmt.Sprintf("did you mean %q?", near)
+		d.key(e, "unknown key", fmt.Sprintf("did you mean %q?", near))
 	default:
-		p.Hint = "known here: " + strings.Join(keys(fields), ", ")
+		d.key(e, "unknown key", "known here: "+strings.Join(keys(fields), ", "))
 	}
+}
+
+// key reports a mistake of the key, without its value.
+func (d *decoder) key(e Node, message, hint string) {
+	p := e.Problem(message, hint)
+	p.Excerpt = e.key + ": …"
 	d.problems = append(d.problems, p)
 }
 

@@ -1,0 +1,158 @@
+package reference
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"net/netip"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/schleuse/schleuse/sidecar/internal/config"
+	"github.com/schleuse/schleuse/sidecar/internal/config/strictyaml"
+)
+
+// Key is one key of the configuration.
+type Key struct {
+	Name    string
+	Kind    Kind
+	Must    bool   // has no default and cannot be left out
+	Default string // as it would be written; empty when there is none
+	Meaning string // its comment
+	Below   []Key  // keys of an object, or of each object in a map
+}
+
+// Kind is what a value looks like.
+type Kind struct {
+	Name string // string, bool, duration, url, date, mode, cidr, step, settings, object
+	List bool   // a list of it
+	Map  bool   // a map of it by a name of the operator's
+}
+
+// Keys returns the keys of the whole file. source is the folder of the package
+// config, for its comments.
+func Keys(source string) ([]Key, error) {
+	comments, err := readComments(source)
+	if err != nil {
+		return nil, err
+	}
+	return comments.keys(reflect.ValueOf(config.Default())), nil
+}
+
+// comments holds what is said of a field, by Struct.Field.
+type comments map[string]string
+
+func readComments(source string) (comments, error) {
+	parsed, err := parser.ParseFile(token.NewFileSet(), source+"/config.go", nil, parser.ParseComments)
+	if err != nil {
+		return nil, fmt.Errorf("reading the comments: %w", err)
+	}
+	out := comments{}
+	ast.Inspect(parsed, func(n ast.Node) bool {
+		spec, ok := n.(*ast.TypeSpec)
+		if !ok {
+			return true
+		}
+		if s, ok := spec.Type.(*ast.StructType); ok {
+			for _, f := range s.Fields.List {
+				for _, name := range f.Names {
+					out[spec.Name.Name+"."+name.Name] = strings.Join(strings.Fields(f.Doc.Text()), " ")
+				}
+			}
+		}
+		return false
+	})
+	return out, nil
+}
+
+// keys returns the keys of a struct with its defaults, in their order.
+func (c comments) keys(v reflect.Value) []Key {
+	var out []Key
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		name := f.Tag.Get("yaml")
+		if name == "" {
+			continue
+		}
+		kind, below := kindOf(f.Type)
+		key := Key{
+			Name: name, Kind: kind, Must: f.Tag.Get("must") != "",
+			Meaning: c[v.Type().Name()+"."+f.Name], Default: written(v.Field(i)),
+		}
+		if below != nil {
+			key.Kind.Name, key.Default = "object", ""
+			at := v.Field(i)
+			if at.Type() != below {
+				at = fresh(below)
+			}
+			key.Below = c.keys(at)
+		}
+		out = append(out, key)
+	}
+	return out
+}
+
+func fresh(t reflect.Type) reflect.Value {
+	v := reflect.New(t)
+	if d, ok := v.Interface().(strictyaml.Defaulter); ok {
+		d.SetDefaults()
+	}
+	return v.Elem()
+}
+
+// kindOf returns the kind of a type and, for objects, the struct below it.
+func kindOf(t reflect.Type) (Kind, reflect.Type) {
+	switch t {
+	case reflect.TypeFor[time.Duration]():
+		return Kind{Name: "duration"}, nil
+	case reflect.TypeFor[config.URL]():
+		return Kind{Name: "url"}, nil
+	case reflect.TypeFor[config.Date]():
+		return Kind{Name: "date"}, nil
+	case reflect.TypeFor[config.Mode]():
+		return Kind{Name: "mode"}, nil
+	case reflect.TypeFor[netip.Prefix]():
+		return Kind{Name: "cidr"}, nil
+	case reflect.TypeFor[config.Entry]():
+		return Kind{Name: "step"}, nil
+	case reflect.TypeFor[strictyaml.Node]():
+		return Kind{Name: "settings"}, nil
+	}
+	switch t.Kind() {
+	case reflect.Pointer:
+		return kindOf(t.Elem())
+	case reflect.Slice:
+		k, below := kindOf(t.Elem())
+		k.List = true
+		return k, below
+	case reflect.Map:
+		k, below := kindOf(t.Elem())
+		k.Map = true
+		return k, below
+	case reflect.Struct:
+		return Kind{Name: "object"}, t
+	case reflect.Bool:
+		return Kind{Name: "bool"}, nil
+	default:
+		return Kind{Name: "string"}, nil
+	}
+}
+
+// written returns a default as an operator would write it.
+func written(v reflect.Value) string {
+	switch x := v.Interface().(type) {
+	case config.Mode:
+		return x.String()
+	case time.Duration:
+		return strings.TrimSuffix(strings.TrimSuffix(x.String(), "0s"), "0m")
+	case []string:
+		if len(x) > 0 {
+			return "[" + strings.Join(x, ", ") + "]"
+		}
+	case string:
+		return x
+	}
+	return ""
+}
