@@ -100,10 +100,11 @@ func (p *Pages) errorPage(w http.ResponseWriter, r *http.Request, f failure, ref
 	body, err := p.render(r, Page{Name: "error", Data: f, Ways: ways, Fixed: r.Method != http.MethodGet}, reference)
 	if err != nil { // a defect of the core's own page; the person still gets an answer
 		p.log().Error("rendering the error page", "reference", reference, "error", err)
-		secure(w.Header())
+		secure(w.Header(), "")
 		http.Error(w, f.Title+"\n"+reference, f.Status)
 		return
 	}
+	secure(w.Header(), "")
 	p.send(w, r, f.Status, body)
 }
 
@@ -131,7 +132,7 @@ func (p *Pages) log() *slog.Logger {
 // problem answers in the form of RFC 9457.
 func problem(w http.ResponseWriter, r *http.Request, f failure, key, reference string) {
 	h := w.Header()
-	secure(h)
+	secure(h, "")
 	h.Set("Content-Type", "application/problem+json")
 	body, err := json.Marshal(map[string]any{
 		"type": "urn:schleuse:problem:" + key, "title": f.Title, "detail": f.Text,

@@ -24,7 +24,7 @@ func TestLanguage(t *testing.T) {
 		"the browser's, not there":     {accept: "fr,it", want: "de"},
 		"the browser's second":         {accept: "tr,en;q=0.7,de;q=0.3", want: "en"},
 		"Austrian":                     {languages: []string{"en", "de"}, accept: "de-AT", want: "de"},
-		"what the client asks for":     {target: "/?ui_locales=xx+en", accept: "de", want: "en"},
+		"what the client asks for":     {target: "/?ui_locales=fr+en", accept: "de", want: "en"},
 		"what the person chose":        {target: "/?ui_locales=de", accept: "de", cookie: "en", want: "en"},
 		"chosen, but not offered":      {languages: []string{"de"}, cookie: "en", want: "de"},
 		"a forged choice":              {cookie: "../../etc", accept: "en", want: "en"},

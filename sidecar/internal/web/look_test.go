@@ -20,12 +20,16 @@ func samples() map[string]web.Page {
 	at := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 	ways := []web.Link{{Href: "/schleuse/attempts/x/ways", Key: "way.other"}, {Href: "/staff", Key: "way.staff"}}
 	return map[string]web.Page{
-		"ask":         {Set: "demo", Name: "ask", Data: typed{"Erika", ""}, Step: 2, Steps: 3, Ways: ways},
-		"ask-wrong":   {Set: "demo", Name: "ask", Data: typed{"Erika", "4711"}, Step: 2, Steps: 3, Ways: ways, Problems: []flow.Problem{{Field: "digits", Key: "tries", Args: map[string]any{"Count": 2}}}},
-		"denied":      {Set: "demo", Name: "denied", Data: web.Denied{Key: "no_card"}},
-		"done":        web.Done("/"),
-		"signed-out":  {Name: "signed-out", Next: "/"},
-		"choice-ways": {Name: "ways", Data: offers(), Ways: []web.Link{{Href: "/", Key: "way.back"}}},
+		"ask":              {Set: "demo", Name: "ask", Data: typed{"Erika", ""}, Step: 2, Steps: 3, Ways: ways},
+		"ask-wrong":        {Set: "demo", Name: "ask", Data: typed{"Erika", "4711"}, Step: 2, Steps: 3, Ways: ways, Problems: []flow.Problem{{Field: "digits", Key: "tries", Args: map[string]any{"Count": 2}}}},
+		"denied":           {Set: "demo", Name: "denied", Data: web.Denied{Key: "no_card"}},
+		"done":             web.Done("/"),
+		"signed-out":       {Name: "signed-out", Next: "/"},
+		"site-sign-out":    {Name: "site-sign-out"},
+		"site-signing-out": {Name: "site-signing-out", Action: "/logout", Hidden: []web.Field{{Name: "id_token_hint", Value: "x"}}, Fixed: true},
+		"site-not-sent":    {Name: "site-not-sent", Next: "/antrag", Fixed: true},
+		"site-login-again": {Name: "site-login-again", Next: "/", Fixed: true},
+		"choice-ways":      {Name: "ways", Data: offers(), Ways: []web.Link{{Href: "/", Key: "way.back"}}},
 		"authenticators": {Name: "authenticators", Data: []web.Reviewed{
 			{ID: "a1", Type: "otp", Label: "Mein Handy", Created: at, Keep: true},
 			{ID: "b2", Type: "webauthn-passwordless", Label: "Büro-PC", Created: at.AddDate(0, 6, 2)},
@@ -81,8 +85,7 @@ func TestPagesInABrowser(t *testing.T) {
 		names = append(names, name)
 	}
 	for kind, profile := range map[string]browser.Profile{
-		"phone": {Width: 320, Height: 600}, "phone-dark": {Width: 320, Height: 600, Dark: true},
-		"desktop": {}, "english": {Language: "en", Dark: true},
+		"phone": {Width: 320, Height: 600}, "phone-dark": {Width: 320, Height: 600, Dark: true, Language: "en"}, "desktop": {},
 	} {
 		t.Run(kind, func(t *testing.T) {
 			tab, err := b.Open(profile)

@@ -62,7 +62,7 @@ func golden(t *testing.T, name, got string) {
 
 func TestHeadersOfEveryPage(t *testing.T) {
 	want := map[string]string{
-		"Content-Security-Policy":      "default-src 'none'; style-src 'self'; img-src 'self' data:; font-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+		"Content-Security-Policy":      "default-src 'none'; style-src 'self'; img-src 'self' data:; font-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
 		"X-Content-Type-Options":       "nosniff",
 		"X-Frame-Options":              "DENY",
 		"Referrer-Policy":              "same-origin",
@@ -108,11 +108,29 @@ func TestRefreshLeadsOn(t *testing.T) {
 		{web.Done("/schleuse/attempts/x/release"), "1; url=/schleuse/attempts/x/release"},
 		{web.Page{Name: "done", Next: "/", Refresh: 20 * time.Second}, "20; url=/"},
 		{web.Page{Name: "done", Refresh: 5 * time.Second}, "5"},
-		{web.Page{Name: "done", Next: "https://evil.example/", Refresh: time.Second}, "1; url=/"},
+		{web.Page{Name: "done", Next: "https://ident.example/case?id=1", Refresh: time.Second}, "1; url=https://ident.example/case?id=1"},
+		{web.Page{Name: "done", Next: "javascript:alert(1)", Refresh: time.Second}, "1; url=/"},
+		{web.Page{Name: "done", Next: "//ident.example/", Refresh: time.Second}, "1; url=/"},
 		{web.Page{Name: "done", Next: "/"}, ""},
 	} {
 		if got := get(p, "/", tt.page).Header().Get("Refresh"); got != tt.want {
 			t.Errorf("%+v: Refresh %q, want %q", tt.page, got, tt.want)
+		}
+	}
+}
+
+func TestAFormToAnotherHostIsAllowedForThere(t *testing.T) {
+	p := open(t)
+	const self = "form-action 'self'"
+	for action, want := range map[string]string{
+		"": self, "/logout": self, "javascript:alert(1)": self, "https://a;b.example/": self,
+		"https://login.kasse.example/realms/x/logout?a=b": self + " https://login.kasse.example",
+		"http://login.localhost:18000/x":                  self + " http://login.localhost:18000",
+	} {
+		page := samples()["site-signing-out"]
+		page.Action = action
+		if csp := get(p, "/", page).Header().Get("Content-Security-Policy"); !strings.HasSuffix(csp, "; "+want) {
+			t.Errorf("%q: policy %q, want it to end with %q", action, csp, want)
 		}
 	}
 }

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/schleuse/schleuse/sidecar/flow"
@@ -14,9 +16,10 @@ import (
 // contentSecurityPolicy is that of every page: no script at all, styles,
 // fonts and pictures from this host, forms to this host, no framing.
 const contentSecurityPolicy = "default-src 'none'; style-src 'self'; img-src 'self' data:; font-src 'self'; " +
-	"form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+	"frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 
-// secure sets the headers of everything that a person is shown.
+// secure sets the headers of everything that a person is shown; action is
+// where the page's form goes.
 //
 // Not among them: Cross-Origin-Opener-Policy, which would cut the opener off
 // from clients that sign in in a pop-up window; Strict-Transport-Security,
@@ -24,8 +27,8 @@ const contentSecurityPolicy = "default-src 'none'; style-src 'self'; img-src 'se
 // rather than no-referrer, under which browsers send `Origin: null` with our
 // own forms, so that those without Sec-Fetch-Site could not be told from
 // foreign ones.
-func secure(h http.Header) {
-	h.Set("Content-Security-Policy", contentSecurityPolicy)
+func secure(h http.Header, action string) {
+	h.Set("Content-Security-Policy", contentSecurityPolicy+formAction(action))
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Referrer-Policy", "same-origin")
@@ -46,12 +49,12 @@ func (p *Pages) Render(w http.ResponseWriter, r *http.Request, pg Page) {
 	if pg.Refresh > 0 {
 		w.Header().Set("Refresh", refresh(pg))
 	}
+	secure(w.Header(), pg.Action)
 	p.send(w, r, max(pg.Status, http.StatusOK), body)
 }
 
 func (p *Pages) send(w http.ResponseWriter, r *http.Request, status int, body []byte) {
 	h := w.Header()
-	secure(h)
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Language", p.Language(r))
 	h.Set("Content-Length", strconv.Itoa(len(body)))
@@ -68,7 +71,24 @@ func refresh(pg Page) string {
 	if pg.Next == "" {
 		return strconv.Itoa(seconds)
 	}
-	return fmt.Sprintf("%d; url=%s", seconds, localPath(pg.Next))
+	return fmt.Sprintf("%d; url=%s", seconds, onward(pg.Next))
+}
+
+// onward returns a path on this host or a web address, else "/".
+func onward(next string) string {
+	if u, err := url.Parse(next); err == nil && webLink(next) {
+		return u.String()
+	}
+	return localPath(next)
+}
+
+// formAction is what the policy adds for a form that goes to another host: the
+// origin of an absolute Action.
+func formAction(action string) string {
+	if u, err := url.Parse(action); err == nil && webLink(action) && !strings.ContainsAny(u.Host, ";, ") {
+		return " " + u.Scheme + "://" + u.Host
+	}
+	return ""
 }
 
 func (p *Pages) render(r *http.Request, pg Page, reference string) ([]byte, error) {

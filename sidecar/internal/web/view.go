@@ -16,13 +16,16 @@ type Page struct {
 	// Data is what the page's template sees as .Data.
 	Data     any
 	Problems []flow.Problem // shown in the summary and at their fields
-	Action   string         // where the form goes; "" = the page's own URL
-	Hidden   []Field        // hidden inputs of the form
-	Step     int            // "Step 2 of 3"; 0 = not said
-	Steps    int
-	Ways     []Link // quiet ways out
-	// Next is a path on this host: the link with which a page without a form
-	// goes on, and where Refresh leads; "" = the page itself, for Refresh.
+	// Action is where the form goes; "" = the page's own URL. An absolute one
+	// is allowed for by the page's policy.
+	Action string
+	Hidden []Field // hidden inputs of the form
+	Step   int     // "Step 2 of 3"; 0 = not said
+	Steps  int
+	Ways   []Link // quiet ways out
+	// Next is a path on this host or a web address, never one that somebody
+	// sent us: the link with which a page without a form goes on, and where
+	// Refresh leads; "" = the page itself, for Refresh.
 	Next    string
 	Refresh time.Duration // the page goes on by itself after this time, at least a second; 0 = never
 	Status  int           // 0 = 200
