@@ -1,0 +1,122 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/schleuse/schleuse/sidecar/flow"
+	"github.com/schleuse/schleuse/sidecar/internal/config"
+	"github.com/schleuse/schleuse/sidecar/internal/gate"
+	"github.com/schleuse/schleuse/sidecar/internal/keycloak"
+	"github.com/schleuse/schleuse/sidecar/internal/secretfile"
+)
+
+func (h *house) openKeycloak(context.Context) error {
+	g := h.Config.Gate
+	if g == nil {
+		return nil
+	}
+	transport, err := keycloak.Transport(keycloak.TLS(g.Keycloak.TLS))
+	if err != nil {
+		return err
+	}
+	h.keycloak = &keycloak.Client{
+		URL:      h.keycloakURL(g.RelativePath()),
+		Realm:    g.Keycloak.Realm,
+		ClientID: g.Keycloak.Client,
+		Secret:   secretfile.Open(g.Keycloak.SecretFile),
+		Role:     g.IdentifiedRole,
+		Exempt:   g.ExemptRoles,
+		HTTP:     transport,
+		Now:      h.Now,
+		Log:      h.Log,
+	}
+	return nil
+}
+
+func (h *house) keycloakURL(path string) *url.URL {
+	u := h.Config.Gate.Keycloak.URL.Pointer()
+	u.Path = path
+	return u
+}
+
+func (h *house) openGate(context.Context) error {
+	g := h.Config.Gate
+	if g == nil {
+		return nil
+	}
+	engine, err := h.engine(g)
+	if err != nil {
+		return err
+	}
+	public := map[string]http.Handler{}
+	for _, x := range h.extensions {
+		if x.Public != nil {
+			public[x.name] = x.Public
+		}
+	}
+	h.gate = &gate.Gate{
+		Settings: h.gateSettings(),
+		Engine:   engine,
+		Accounts: h.keycloak,
+		Codes:    h.store.Codes(),
+		Logins:   h.store.Logins(),
+		Pushed:   h.store.Pushed(),
+		Pages:    h.pages,
+		Seals:    seals{h.ring},
+		Audit:    h.store.Audit(),
+		Log:      h.Log,
+		Now:      h.Now,
+		Metrics:  gate.NewMetrics(h.metrics),
+		Public:   public,
+	}
+	h.gateFace, err = h.gate.Handler()
+	return err
+}
+
+// engine builds the login flow, with the review of authenticators as its end.
+func (h *house) engine(g *config.Gate) (*flow.Engine, error) {
+	entries := make([]flow.Entry, 0, len(g.Flows.Login))
+	for _, e := range g.Flows.Login {
+		var names flow.Entry
+		for _, n := range e.Any {
+			names = append(names, flow.StepName(n))
+		}
+		entries = append(entries, names)
+	}
+	plan, err := flow.ParsePlan(entries...)
+	if err != nil {
+		return nil, fmt.Errorf("gate.flows.login: %w", err)
+	}
+	plan.After = []flow.StepName{flow.Authenticators}
+	steps := chambers(h.extensions)
+	steps[flow.Authenticators] = flow.Chamber{
+		Name: flow.Authenticators, Kind: string(flow.Authenticators),
+		Step: &gate.Review{Accounts: h.keycloak, Audit: h.store.Audit(), Since: g.Since.Time},
+	}
+	engine := &flow.Engine{Plan: plan, Chambers: steps, Attempts: h.store.Attempts(), Now: h.Now, Log: h.Log}
+	if err := engine.Validate(); err != nil {
+		return nil, fmt.Errorf("gate.flows: %w", err)
+	}
+	return engine, nil
+}
+
+func (h *house) gateSettings() gate.Settings {
+	g := h.Config.Gate
+	return gate.Settings{
+		PublicURL:      g.PublicURL.Pointer(),
+		Realm:          g.Keycloak.Realm,
+		Upstream:       h.keycloakURL(""),
+		Transport:      h.keycloak.HTTP,
+		PlainClients:   g.PlainClients,
+		Start:          h.Config.Starts(),
+		Since:          g.Since.Time,
+		Observe:        g.Mode == config.Observe,
+		StaffEntry:     g.StaffEntry,
+		Open:           g.Open,
+		Grants:         g.Grants,
+		TrustedProxies: h.Config.TrustedProxies,
+	}
+}
