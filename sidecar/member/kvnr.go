@@ -102,7 +102,7 @@ func whyNot(s string) NumberReason {
 		return NumberLength
 	case digitsForm.MatchString(s):
 		return NumberNoLetter
-	case shortForm.MatchString(s[:1]+strings.NewReplacer("O", "0", "I", "1", "L", "1").Replace(s[1:])):
+	case shortForm.MatchString(s[:1] + strings.NewReplacer("O", "0", "I", "1", "L", "1").Replace(s[1:])):
 		return NumberLookalike
 	}
 	return NumberForm
