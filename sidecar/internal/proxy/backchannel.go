@@ -32,7 +32,7 @@ func (s *Site) backchannel(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case err == nil:
 	case errors.Is(err, errAnswer):
-		s.Log.WarnContext(r.Context(), "refusing a log-out token", "site", s.Settings.Name, "error", err)
+		s.Log.WarnContext(r.Context(), "refusing a log-out token", "error", err)
 		logoutError(w, http.StatusBadRequest, "invalid_request")
 		return
 	default:
@@ -46,13 +46,13 @@ func (s *Site) backchannel(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.seen.add(token.TokenID, token.IssuedAt.Add(logoutMaxAge+logoutSkew), s.Now())
-	s.Log.InfoContext(r.Context(), "the provider ended sessions", "site", s.Settings.Name, "count", n)
+	s.Log.InfoContext(r.Context(), "the provider ended sessions", "count", n)
 	w.WriteHeader(http.StatusOK)
 }
 
 // unheard answers when the token could not be worked on: it was not refused.
 func (s *Site) unheard(w http.ResponseWriter, r *http.Request, err error) {
-	s.Log.ErrorContext(r.Context(), "a log-out token could not be worked on", "site", s.Settings.Name, "error", err)
+	s.Log.ErrorContext(r.Context(), "a log-out token could not be worked on", "error", err)
 	w.Header().Set("Retry-After", "5")
 	logoutError(w, http.StatusServiceUnavailable, "temporarily_unavailable")
 }
@@ -60,7 +60,7 @@ func (s *Site) unheard(w http.ResponseWriter, r *http.Request, err error) {
 func logoutError(w http.ResponseWriter, status int, code string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	fmt.Fprintf(w, `{"error":%q}`, code) //nolint:errcheck // nobody to tell
+	fmt.Fprintf(w, `{"error":%q}`, code)
 }
 
 // logoutToken reads and verifies the token of a request (section 2.6). An

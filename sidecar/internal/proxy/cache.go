@@ -172,7 +172,7 @@ func (s *Site) touch(ctx context.Context, e *entry, now time.Time) {
 		return nil
 	})
 	if err != nil {
-		s.Log.WarnContext(ctx, "writing the use of a session", "site", s.Settings.Name, "error", err)
+		s.Log.WarnContext(ctx, "writing the use of a session", "error", err)
 	}
 }
 

@@ -66,7 +66,7 @@ func (s *Site) stale(w http.ResponseWriter, r *http.Request) error {
 // OpenID Connect Core 1.0 section 3.1.2.6). A login page that was open too
 // long (Keycloak: temporarily_unavailable) is simply opened again, once.
 func (s *Site) refused(w http.ResponseWriter, r *http.Request, p pending, code string) error {
-	s.Log.InfoContext(r.Context(), "the provider refused a login", "site", s.Settings.Name, "error", errorCode(code))
+	s.Log.InfoContext(r.Context(), "the provider refused a login", "error", errorCode(code))
 	s.Metrics.login(s.Settings.Name, "refused")
 	if code == "temporarily_unavailable" && s.Now().Sub(p.Begun) > time.Minute {
 		return s.login(w, r, p.Back)
@@ -82,7 +82,7 @@ func (s *Site) refused(w http.ResponseWriter, r *http.Request, p pending, code s
 func (s *Site) failed(w http.ResponseWriter, r *http.Request, err error) error {
 	var refused *oauth2.RetrieveError
 	if errors.As(err, &refused) && refused.ErrorCode == "invalid_grant" || errors.Is(err, errAnswer) || errors.Is(err, errOtherPerson) {
-		s.Log.WarnContext(r.Context(), "redeeming a code", "site", s.Settings.Name, "error", reason(err))
+		s.Log.WarnContext(r.Context(), "redeeming a code", "error", reason(err))
 		s.Metrics.login(s.Settings.Name, "refused")
 		s.loginAgain(w, r)
 		return nil

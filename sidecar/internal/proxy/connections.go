@@ -95,7 +95,7 @@ func (s *Site) watch(ctx context.Context) {
 		n := min(watchBatch, len(ids))
 		ended, err := s.ended(ctx, ids[:n])
 		if err != nil {
-			s.Log.WarnContext(ctx, "watching sessions", "site", s.Settings.Name, "error", err)
+			s.Log.WarnContext(ctx, "watching sessions", "error", err)
 		}
 		for _, id := range ended {
 			gone[id] = true

@@ -23,7 +23,7 @@ const secretLen = 32
 // newSecret draws a secret for a cookie or a protocol parameter.
 func newSecret() string {
 	var b [secretLen]byte
-	rand.Read(b[:]) //nolint:errcheck // crypto/rand.Read never fails since Go 1.24
+	rand.Read(b[:])
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 

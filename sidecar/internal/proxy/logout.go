@@ -69,7 +69,7 @@ func (s *Site) endAtProvider(w http.ResponseWriter, r *http.Request, idToken str
 		if err == nil {
 			return s.gone(w, r)
 		}
-		s.Log.WarnContext(r.Context(), "ending the provider's session", "site", s.Settings.Name, "error", err)
+		s.Log.WarnContext(r.Context(), "ending the provider's session", "error", err)
 	}
 	s.signingOut(w, r, issuer.endSession, form)
 	return nil
@@ -94,7 +94,7 @@ func (s *Site) postLogout(ctx context.Context, issuer *endpoints, fields []web.F
 	if err != nil {
 		return pathless(err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // nothing is read from it
+	defer resp.Body.Close()
 	if to := resp.Header.Get("Location"); to != s.self(afterLogout) {
 		return fmt.Errorf("status %d without the expected redirect", resp.StatusCode)
 	}

@@ -109,19 +109,14 @@ const maxBack = 1024
 // asked for, when that is a path of this host that a browser shows, else "/".
 // The result is only ever used behind the site's own origin.
 func backTo(requestURI string) string {
-	if len(requestURI) > maxBack || !strings.HasPrefix(requestURI, "/") {
+	if len(requestURI) > maxBack || !strings.HasPrefix(requestURI, "/") || strings.HasPrefix(requestURI, "//") {
 		return "/"
 	}
-	if strings.HasPrefix(requestURI, "//") || strings.HasPrefix(requestURI, `/\`) {
+	if strings.ContainsFunc(requestURI, func(c rune) bool { return c <= ' ' || c >= 0x7f || c == '#' || c == '\\' }) {
 		return "/"
-	}
-	for i := range len(requestURI) {
-		if c := requestURI[i]; c <= ' ' || c >= 0x7f || c == '#' || c == '\\' {
-			return "/"
-		}
 	}
 	u, err := url.ParseRequestURI(requestURI)
-	if err != nil || u.Host != "" || u.Scheme != "" || u.Path == reserved || strings.HasPrefix(u.Path, reserved+"/") {
+	if err != nil || u.Host != "" || u.Path == reserved || strings.HasPrefix(u.Path, reserved+"/") {
 		return "/"
 	}
 	return requestURI

@@ -114,14 +114,14 @@ func (s *Site) exchange(ctx context.Context, x Session) (*entry, error) {
 		return s.save(ctx, renewed{next, x.RefreshToken})
 	case errors.As(err, &refused) && refused.ErrorCode == "invalid_grant", errors.Is(err, errOtherPerson):
 		s.Metrics.renewal(s.Settings.Name, "ended")
-		s.Log.InfoContext(ctx, "the provider has ended a session", "site", s.Settings.Name, "reason", reason(err))
+		s.Log.InfoContext(ctx, "the provider has ended a session", "reason", reason(err))
 		if _, err := s.end(ctx, Match{ID: &x.ID}, "provider"); err != nil {
 			return nil, err
 		}
 		return nil, ErrNoSession
 	}
 	s.Metrics.renewal(s.Settings.Name, "failed")
-	s.Log.WarnContext(ctx, "refreshing tokens", "site", s.Settings.Name, "error", reason(err))
+	s.Log.WarnContext(ctx, "refreshing tokens", "error", reason(err))
 	s.rest(ctx, x.ID)
 	return nil, later("refreshing tokens", errors.New(reason(err)))
 }
@@ -134,7 +134,7 @@ func (s *Site) rest(ctx context.Context, id SessionID) {
 		return nil
 	})
 	if err != nil {
-		s.Log.WarnContext(ctx, "returning a lease", "site", s.Settings.Name, "error", err)
+		s.Log.WarnContext(ctx, "returning a lease", "error", err)
 	}
 }
 
@@ -167,7 +167,7 @@ func (s *Site) save(ctx context.Context, next renewed) (*entry, error) {
 		if err == nil || errors.Is(err, ErrNoSession) {
 			return e, err
 		}
-		if ctx.Err() != nil || wait > 4*time.Second {
+		if ctx.Err() != nil || wait > time.Second {
 			s.unsaved.put(next)
 			return nil, err
 		}

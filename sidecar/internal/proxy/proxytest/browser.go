@@ -116,7 +116,7 @@ func (b *Browser) Do(req *http.Request) Page {
 	if err != nil {
 		b.t.Fatalf("%s %s: %v", req.Method, req.URL, err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // read to its end
+	defer resp.Body.Close()
 	for _, c := range resp.Cookies() {
 		value := c.Value
 		if c.MaxAge < 0 {

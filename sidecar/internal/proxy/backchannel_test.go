@@ -1,0 +1,210 @@
+package proxy_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"maps"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/schleuse/schleuse/sidecar/internal/proxy/proxytest"
+)
+
+const logoutEvent = "http://schemas.openid.net/event/backchannel-logout"
+
+// logoutClaims are those of Keycloak.
+func (w *world) logoutClaims() map[string]any {
+	now := w.clock.Now().Unix()
+	return map[string]any{
+		"iss": w.issuer.URL, "aud": w.issuer.ClientID, "iat": now, "exp": now + 120, "jti": "j-1",
+		"sub": "s-1", "sid": "sid-1", "typ": "Logout", "events": map[string]any{logoutEvent: map[string]any{}},
+	}
+}
+
+// tell sends a log-out token as a provider does.
+func (w *world) tell(token string) proxytest.Page {
+	w.t.Helper()
+	b := proxytest.NewBrowser(w.t)
+	form := url.Values{"logout_token": {token}}
+	return b.Do(b.Request(http.MethodPost, w.url+"/schleuse/backchannel-logout", strings.NewReader(form.Encode()),
+		"Content-Type", "application/x-www-form-urlencoded"))
+}
+
+func TestLogoutTokens(t *testing.T) {
+	stranger, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := func(pairs ...any) func(map[string]any) {
+		return func(c map[string]any) {
+			for i := 0; i < len(pairs); i += 2 {
+				if pairs[i+1] == nil {
+					delete(c, pairs[i].(string))
+				} else {
+					c[pairs[i].(string)] = pairs[i+1]
+				}
+			}
+		}
+	}
+	now := func(w *world, d time.Duration) int64 { return w.clock.Now().Add(d).Unix() }
+	tests := map[string]struct {
+		change func(map[string]any)
+		later  func(w *world, c map[string]any)
+		typ    string
+		sign   func(w *world, c map[string]any) string
+		ends   bool
+	}{
+		"as it should be":         {ends: true},
+		"media type in full":      {typ: "application/logout+jwt", ends: true},
+		"by sid alone":            {change: set("sub", nil), ends: true},
+		"by sub alone":            {change: set("sid", nil), ends: true},
+		"several audiences":       {change: set("aud", []string{"x", "webcenter"}), ends: true},
+		"neither sid nor sub":     {change: set("sub", nil, "sid", nil)},
+		"another sid":             {change: set("sid", "sid-9")},
+		"another person's":        {change: set("sub", "s-9")},
+		"another client's":        {change: set("aud", "partnerportal")},
+		"no audience":             {change: set("aud", nil)},
+		"another issuer's":        {change: set("iss", "https://evil.example")},
+		"no issuer":               {change: set("iss", nil)},
+		"with a nonce":            {change: set("nonce", "n")},
+		"with an empty nonce":     {change: set("nonce", "")},
+		"no events":               {change: set("events", nil)},
+		"another event":           {change: set("events", map[string]any{"http://schemas.openid.net/event/other": map[string]any{}})},
+		"event is null":           {change: set("events", map[string]any{logoutEvent: nil})},
+		"event is a text":         {change: set("events", map[string]any{logoutEvent: "x"})},
+		"no jti":                  {change: set("jti", nil)},
+		"no iat":                  {change: set("iat", nil)},
+		"no exp":                  {change: set("exp", nil)},
+		"expired":                 {later: func(w *world, c map[string]any) { c["exp"] = now(w, -time.Second) }},
+		"issued long ago":         {later: func(w *world, c map[string]any) { c["iat"], c["exp"] = now(w, -11*time.Minute), now(w, time.Hour) }},
+		"issued in the future":    {later: func(w *world, c map[string]any) { c["iat"], c["exp"] = now(w, 2*time.Minute), now(w, time.Hour) }},
+		"typ of other tokens":     {typ: "JWT"},
+		"typ of access tokens":    {typ: "at+jwt"},
+		"no typ":                  {typ: "-"},
+		"signed by somebody else": {sign: func(w *world, c map[string]any) string { return w.issuer.SignWith(stranger, "k1", "logout+jwt", c) }},
+		"unknown key":             {sign: func(w *world, c map[string]any) string { return w.issuer.SignWith(stranger, "k9", "logout+jwt", c) }},
+		"not signed": {sign: func(w *world, c map[string]any) string {
+			_, rest, _ := strings.Cut(w.issuer.Sign("logout+jwt", c), ".")
+			payload, _, _ := strings.Cut(rest, ".")
+			return base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none","typ":"logout+jwt"}`)) + "." + payload + "."
+		}},
+		"an ID token": {sign: func(w *world, _ map[string]any) string { return w.sessions.All()[0].IDToken }},
+		"no token":    {sign: func(*world, map[string]any) string { return "" }},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.signedIn()
+			claims := w.logoutClaims()
+			if tt.change != nil {
+				tt.change(claims)
+			}
+			if tt.later != nil {
+				tt.later(w, claims)
+			}
+			typ := map[string]string{"": "logout+jwt", "-": ""}[tt.typ]
+			if typ == "" && tt.typ != "-" {
+				typ = tt.typ
+			}
+			token := w.issuer.Sign(typ, claims)
+			if tt.sign != nil {
+				token = tt.sign(w, claims)
+			}
+			p := w.tell(token)
+			if ended := len(w.sessions.All()) == 0; ended != tt.ends {
+				t.Errorf("answered %d: %s; session ended: %v, want %v", p.Status, p.Body, ended, tt.ends)
+			}
+			if name != "another sid" && name != "another person's" && (p.Status == http.StatusOK) != tt.ends {
+				t.Errorf("answered %d: %s", p.Status, p.Body)
+			}
+			if p.Header.Get("Cache-Control") != "no-store" {
+				t.Errorf("Cache-Control %q", p.Header.Get("Cache-Control"))
+			}
+		})
+	}
+}
+
+func TestLogoutTokenInOtherForms(t *testing.T) {
+	w := newWorld(t)
+	w.signedIn()
+	token := w.issuer.Sign("logout+jwt", w.logoutClaims())
+	b := proxytest.NewBrowser(t)
+	target := w.url + "/schleuse/backchannel-logout"
+	form := url.Values{"logout_token": {token}}.Encode()
+	const formType = "application/x-www-form-urlencoded"
+	for name, req := range map[string]*http.Request{
+		"GET":       b.Request(http.MethodGet, target+"?"+form, nil),
+		"query":     b.Request(http.MethodPost, target+"?"+form, strings.NewReader(""), "Content-Type", formType),
+		"JSON":      b.Request(http.MethodPost, target, strings.NewReader(`{"logout_token":"`+token+`"}`), "Content-Type", "application/json"),
+		"twice":     b.Request(http.MethodPost, target, strings.NewReader(form+"&"+form), "Content-Type", formType),
+		"too large": b.Request(http.MethodPost, target, strings.NewReader(form+"&x="+strings.Repeat("x", 70_000)), "Content-Type", formType),
+	} {
+		if p := b.Do(req); p.Status < 400 || len(w.sessions.All()) != 1 {
+			t.Errorf("%s: answered %d, %d sessions", name, p.Status, len(w.sessions.All()))
+		}
+	}
+}
+
+func TestLogoutTokenCountsOnce(t *testing.T) {
+	w := newWorld(t)
+	w.signedIn()
+	claims := w.logoutClaims()
+	delete(claims, "sid")
+	token := w.issuer.Sign("logout+jwt", claims)
+	if p := w.tell(token); p.Status != http.StatusOK {
+		t.Fatalf("answered %d", p.Status)
+	}
+	w.signedIn()
+	if p := w.tell(token); p.Status != http.StatusBadRequest || len(w.sessions.All()) != 1 {
+		t.Errorf("the replay answered %d, %d sessions", p.Status, len(w.sessions.All()))
+	}
+}
+
+func TestLogoutTokenIsDurableBeforeTheAnswer(t *testing.T) {
+	w := newWorld(t)
+	w.signedIn()
+	token := w.issuer.Sign("logout+jwt", w.logoutClaims())
+	w.sessions.Fail(errors.New("disk full"))
+	if p := w.tell(token); p.Status != http.StatusServiceUnavailable || p.Header.Get("Retry-After") == "" {
+		t.Errorf("answered %d, Retry-After %q", p.Status, p.Header.Get("Retry-After"))
+	}
+	w.sessions.Fail(nil)
+	if p := w.tell(token); p.Status != http.StatusOK || len(w.sessions.All()) != 0 {
+		t.Errorf("the second delivery answered %d, %d sessions", p.Status, len(w.sessions.All()))
+	}
+}
+
+func TestForgedTokensDoNotFetchKeysEachTime(t *testing.T) {
+	w := newWorld(t)
+	w.signedIn()
+	stranger, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := w.issuer.Requests("/certs")
+	for i := range 50 {
+		claims := maps.Clone(w.logoutClaims())
+		w.tell(w.issuer.SignWith(stranger, "k"+string(rune('a'+i)), "logout+jwt", claims))
+	}
+	if n := w.issuer.Requests("/certs") - before; n > 1 {
+		t.Errorf("the issuer's keys were fetched %d times", n)
+	}
+}
+
+func TestBackchannelLogoutIsAtOnceHere(t *testing.T) {
+	w := newWorld(t)
+	b := w.signedIn()
+	w.fetch(b, "/") // now it is in the cache
+	if p := w.tell(w.issuer.Sign("logout+jwt", w.logoutClaims())); p.Status != http.StatusOK {
+		t.Fatalf("answered %d", p.Status)
+	}
+	if p := w.fetch(b, "/"); p.Status != http.StatusUnauthorized {
+		t.Errorf("answered %d in the same second", p.Status)
+	}
+}

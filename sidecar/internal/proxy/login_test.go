@@ -1,0 +1,305 @@
+package proxy_test
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/schleuse/schleuse/sidecar/account"
+	"github.com/schleuse/schleuse/sidecar/internal/proxy"
+	"github.com/schleuse/schleuse/sidecar/internal/proxy/proxytest"
+)
+
+func TestLoginComesBackToTheSamePage(t *testing.T) {
+	w := newWorld(t)
+	b := proxytest.NewBrowser(t)
+	p := b.Open(w.url + "/postfach/7?sort=datum&x=%2F%20a")
+	if want := w.url + "/postfach/7?sort=datum&x=%2F%20a"; p.URL != want || p.Status != http.StatusOK {
+		t.Fatalf("came to rest at %s with %d, want %s", p.URL, p.Status, want)
+	}
+	got := w.app.last(t)
+	if got.Header.Get("X-Auth-Kvnr") != "A123456780" {
+		t.Errorf("the application was told %q, want the number in capital letters", got.Header.Get("X-Auth-Kvnr"))
+	}
+	if got.Host != parse(t, w.url).Host || got.URI != "/postfach/7?sort=datum&x=%2F%20a" {
+		t.Errorf("the application saw %s %s", got.Host, got.URI)
+	}
+}
+
+func TestSessionCookie(t *testing.T) {
+	w := newWorld(t)
+	b := proxytest.NewBrowser(t)
+	p := b.Navigate(w.url + "/")
+	p = b.Navigate(p.Location()) // the provider
+	p = b.Navigate(p.Location()) // the callback
+	var line string
+	for _, l := range p.Header.Values("Set-Cookie") {
+		if strings.HasPrefix(l, sessionCookie+"=") {
+			line = l
+		}
+	}
+	for _, attribute := range []string{"; Path=/", "; HttpOnly", "; Secure", "; SameSite=Lax"} {
+		if !strings.Contains(line, attribute) {
+			t.Errorf("Set-Cookie %q lacks %q", line, attribute)
+		}
+	}
+	if strings.Contains(line, "Domain") {
+		t.Errorf("Set-Cookie %q names a domain", line)
+	}
+	if pair, _, _ := strings.Cut(line, ";"); len(pair) >= 100 {
+		t.Errorf("the cookie has %d bytes, want fewer than 100", len(pair))
+	}
+	if c := p.Header.Get("Cache-Control"); c != "no-store" {
+		t.Errorf("Cache-Control %q at the callback", c)
+	}
+}
+
+func TestSeveralTabsLogInAtOnce(t *testing.T) {
+	w := newWorld(t)
+	b := proxytest.NewBrowser(t)
+	var toProvider []proxytest.Page
+	for i := range 3 {
+		toProvider = append(toProvider, b.Navigate(fmt.Sprintf("%s/tab/%d", w.url, i)))
+	}
+	for i, p := range toProvider {
+		got := b.Follow(p)
+		if want := fmt.Sprintf("%s/tab/%d", w.url, i); got.URL != want || got.Status != http.StatusOK {
+			t.Errorf("tab %d came to rest at %s with %d", i, got.URL, got.Status)
+		}
+	}
+}
+
+func TestLoginsUnderWayAreBounded(t *testing.T) {
+	w := newWorld(t)
+	b := proxytest.NewBrowser(t)
+	var first proxytest.Page
+	for i := range 9 {
+		w.clock.Advance(time.Second)
+		p := b.Navigate(fmt.Sprintf("%s/tab/%d?%s", w.url, i, strings.Repeat("x", 900)))
+		if i == 0 {
+			first = p
+		}
+	}
+	size := 0
+	for name, value := range b.Cookies(w.url) {
+		size += len(name) + len(value)
+	}
+	if n := len(b.Cookies(w.url)); n != 4 || size > 8<<10 {
+		t.Errorf("the browser keeps %d cookies with %d bytes, want 4 and at most 8 KiB", n, size)
+	}
+	if p := b.Follow(first); p.Status != http.StatusBadRequest {
+		t.Errorf("the oldest login, which was dropped, ended with %d", p.Status)
+	}
+}
+
+func TestLoginChangesTheSession(t *testing.T) {
+	w := newWorld(t)
+	thief := w.signedIn()
+	planted := thief.Cookie(w.url, sessionCookie)
+
+	// The thief's cookie stands in the victim's browser when they sign in.
+	w.issuer.Set(func(s *proxytest.Switches) {
+		s.Person = proxytest.Person{Subject: "s-2", Username: "b123456782", SID: "sid-2"}
+	})
+	victim := proxytest.NewBrowser(t)
+	toProvider := victim.Navigate(w.url + "/")
+	victim.SetCookie(w.url, sessionCookie, planted)
+	if p := victim.Follow(toProvider); p.Status != http.StatusOK {
+		t.Fatalf("the victim came to rest at %s with %d", p.URL, p.Status)
+	}
+	if victim.Cookie(w.url, sessionCookie) == planted {
+		t.Error("the victim has the session that was planted")
+	}
+	if got := w.app.last(t).Header.Get("X-Auth-Kvnr"); got != "B123456782" {
+		t.Errorf("the application was told %q", got)
+	}
+	if p := w.fetch(thief, "/"); p.Status != http.StatusUnauthorized {
+		t.Errorf("the planted session still answers %d", p.Status)
+	}
+}
+
+func TestSecondLoginOfOnePersonSparesTheOtherTab(t *testing.T) {
+	w := newWorld(t)
+	b := proxytest.NewBrowser(t)
+	one, two := b.Navigate(w.url+"/one"), b.Navigate(w.url+"/two")
+	b.Follow(one)
+	before := b.Cookie(w.url, sessionCookie)
+	b.Follow(two)
+	if b.Cookie(w.url, sessionCookie) == before {
+		t.Fatal("the second login kept the session's name")
+	}
+	other := proxytest.NewBrowser(t)
+	other.SetCookie(w.url, sessionCookie, before)
+	if p := w.fetch(other, "/under-way"); p.Status != http.StatusOK {
+		t.Errorf("a request under way got %d", p.Status)
+	}
+	w.clock.Advance(16 * time.Second)
+	if p := w.fetch(other, "/late"); p.Status != http.StatusUnauthorized {
+		t.Errorf("the replaced session still answers %d after 16 s", p.Status)
+	}
+}
+
+func TestForeignAnswersMakeNoSession(t *testing.T) {
+	tests := map[string]func(w *world, b *proxytest.Browser, callback *url.URL){
+		"another browser's login": func(w *world, b *proxytest.Browser, _ *url.URL) {
+			for name := range b.Cookies(w.url) {
+				b.SetCookie(w.url, name, "")
+			}
+		},
+		"no state": func(_ *world, _ *proxytest.Browser, u *url.URL) {
+			q := u.Query()
+			q.Del("state")
+			u.RawQuery = q.Encode()
+		},
+		"another issuer": func(_ *world, _ *proxytest.Browser, u *url.URL) {
+			q := u.Query()
+			q.Set("iss", "https://evil.example")
+			u.RawQuery = q.Encode()
+		},
+		"no issuer though the provider always names it": func(_ *world, _ *proxytest.Browser, u *url.URL) {
+			q := u.Query()
+			q.Del("iss")
+			u.RawQuery = q.Encode()
+		},
+		"a code that is none": func(_ *world, _ *proxytest.Browser, u *url.URL) {
+			q := u.Query()
+			q.Set("code", "made-up")
+			u.RawQuery = q.Encode()
+		},
+		"another login's ID token": func(w *world, _ *proxytest.Browser, _ *url.URL) {
+			w.issuer.Set(func(s *proxytest.Switches) { s.BadNonce = true })
+		},
+		"too late": func(w *world, _ *proxytest.Browser, _ *url.URL) { w.clock.Advance(time.Hour) },
+		"a sealed cookie of another site": func(w *world, b *proxytest.Browser, _ *url.URL) {
+			other := w.ring.Seal([]byte(`{}`), []byte("proxy login\x00other\x00x"))
+			for name := range b.Cookies(w.url) {
+				b.SetCookie(w.url, name, base64.RawURLEncoding.EncodeToString(other))
+			}
+		},
+	}
+	for name, spoil := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			b := proxytest.NewBrowser(t)
+			p := b.Navigate(b.Navigate(w.url + "/").Location())
+			callback := parse(t, p.Location())
+			spoil(w, b, callback)
+			got := b.Navigate(callback.String())
+			if got.Status != http.StatusBadRequest || b.Cookie(w.url, sessionCookie) != "" || len(w.sessions.All()) != 0 {
+				t.Errorf("answered %d, %d sessions", got.Status, len(w.sessions.All()))
+			}
+		})
+	}
+}
+
+func TestAnswerCountsOnce(t *testing.T) {
+	w := newWorld(t)
+	b := proxytest.NewBrowser(t)
+	p := b.Navigate(b.Navigate(w.url + "/").Location())
+	b.Navigate(p.Location())
+	again := b.Navigate(p.Location())
+	if again.Location() != w.url+"/" || len(w.sessions.All()) != 1 {
+		t.Errorf("reloading the callback led to %q, %d sessions", again.Location(), len(w.sessions.All()))
+	}
+	if n := w.issuer.Grants("authorization_code"); n != 1 {
+		t.Errorf("%d token requests, want 1", n)
+	}
+}
+
+func TestClearanceIsAskedAtLogin(t *testing.T) {
+	tests := []struct {
+		clearance account.Clearance
+		err       error
+		status    int
+	}{
+		{account.Cleared, nil, http.StatusSeeOther},
+		{account.Exempt, nil, http.StatusSeeOther},
+		{account.NotCleared, nil, http.StatusForbidden},
+		{account.Unknown, errors.New("down"), http.StatusServiceUnavailable},
+		{account.Unknown, nil, http.StatusServiceUnavailable},
+		{account.Cleared, errors.New("contradiction"), http.StatusServiceUnavailable},
+	}
+	for _, tt := range tests {
+		t.Run(fmt.Sprintf("%v %v", tt.clearance, tt.err), func(t *testing.T) {
+			var asked account.ID
+			w := newWorld(t, func(s *proxy.Site) {
+				s.Clearance = func(_ context.Context, id account.ID) (account.Clearance, error) {
+					asked = id
+					return tt.clearance, tt.err
+				}
+			})
+			b := proxytest.NewBrowser(t)
+			p := b.Navigate(b.Navigate(b.Navigate(w.url + "/").Location()).Location())
+			if p.Status != tt.status || asked != "s-1" {
+				t.Errorf("answered %d after asking for %q, want %d", p.Status, asked, tt.status)
+			}
+			if got, want := len(w.sessions.All()) == 1, tt.status == http.StatusSeeOther; got != want {
+				t.Errorf("session stored: %v", got)
+			}
+			if retry := p.Header.Get("Retry-After"); (retry != "") != (tt.status == http.StatusServiceUnavailable) {
+				t.Errorf("Retry-After %q with %d", retry, p.Status)
+			}
+		})
+	}
+}
+
+func TestIssuerMayBeDownAtTheStart(t *testing.T) {
+	w := newWorld(t)
+	w.issuer.Set(func(s *proxytest.Switches) { s.Down = true })
+	b := proxytest.NewBrowser(t)
+	if p := b.Navigate(w.url + "/"); p.Status != http.StatusServiceUnavailable || p.Header.Get("Retry-After") == "" {
+		t.Errorf("answered %d, Retry-After %q", p.Status, p.Header.Get("Retry-After"))
+	}
+	w.issuer.Set(func(s *proxytest.Switches) { s.Down = false })
+	w.clock.Advance(2 * time.Second)
+	if p := b.Open(w.url + "/"); p.Status != http.StatusOK {
+		t.Errorf("answered %d when the issuer was back", p.Status)
+	}
+}
+
+func TestProviderRefuses(t *testing.T) {
+	for code, status := range map[string]int{
+		"access_denied": http.StatusBadRequest, "server_error": http.StatusServiceUnavailable,
+		"temporarily_unavailable": http.StatusServiceUnavailable, "<script>": http.StatusBadRequest,
+	} {
+		t.Run(code, func(t *testing.T) {
+			w := newWorld(t)
+			w.issuer.Set(func(s *proxytest.Switches) { s.LoginError = code })
+			p := proxytest.NewBrowser(t).Open(w.url + "/")
+			if p.Status != status || strings.Contains(p.Body, "<script>") || strings.Contains(w.logs.String(), "<script>") {
+				t.Errorf("answered %d, want %d", p.Status, status)
+			}
+		})
+	}
+}
+
+func TestLoginPageOpenTooLongIsOpenedAgain(t *testing.T) {
+	w := newWorld(t)
+	w.issuer.Set(func(s *proxytest.Switches) { s.LoginError = "temporarily_unavailable" })
+	b := proxytest.NewBrowser(t)
+	p := b.Navigate(b.Navigate(w.url + "/page").Location())
+	w.clock.Advance(31 * time.Minute)
+	again := b.Navigate(p.Location())
+	if !strings.HasPrefix(again.Location(), w.issuer.URL+"/auth?") {
+		t.Fatalf("led to %q with %d", again.Location(), again.Status)
+	}
+	w.issuer.Set(func(s *proxytest.Switches) { s.LoginError = "" })
+	if p := b.Follow(again); p.URL != w.url+"/page" {
+		t.Errorf("came to rest at %s", p.URL)
+	}
+}
+
+func TestOpaqueAccessToken(t *testing.T) {
+	w := newWorld(t)
+	w.issuer.Set(func(s *proxytest.Switches) { s.Opaque = true })
+	w.signedIn()
+	if got := w.app.last(t).Header.Get("X-Auth-Kvnr"); got != "" {
+		t.Errorf("the application was told %q, though no token names anybody", got)
+	}
+}

@@ -1,0 +1,227 @@
+package proxy_test
+
+import (
+	"errors"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/schleuse/schleuse/sidecar/internal/proxy"
+	"github.com/schleuse/schleuse/sidecar/internal/proxy/proxytest"
+)
+
+// burst asks n times at once, in turn at each of the addresses, and counts
+// the statuses.
+func (w *world) burst(b *proxytest.Browser, n int, addresses ...string) map[int]int {
+	w.t.Helper()
+	client := &http.Client{Transport: proxytest.Transport()}
+	defer client.CloseIdleConnections()
+	var requests []*http.Request
+	for i := range n {
+		req := b.Request(http.MethodGet, w.url+"/", nil, "Accept", "*/*", "Sec-Fetch-Mode", "cors")
+		req.URL = parse(w.t, addresses[i%len(addresses)]+"/")
+		requests = append(requests, req)
+	}
+	statuses := map[int]int{}
+	var mu sync.Mutex
+	var group sync.WaitGroup
+	for _, req := range requests {
+		group.Go(func() {
+			resp, err := client.Do(req)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				w.t.Error(err)
+				return
+			}
+			resp.Body.Close()
+			statuses[resp.StatusCode]++
+		})
+	}
+	group.Wait()
+	return statuses
+}
+
+func TestManyRequestsRefreshOnce(t *testing.T) {
+	w := newWorld(t)
+	w.issuer.Set(func(s *proxytest.Switches) { s.Rotate = true })
+	_, second := w.replica()
+	_, third := w.replica()
+	b := w.signedIn()
+	for round, past := range []time.Duration{5*time.Minute + time.Second, 5 * time.Minute, 4*time.Minute + 50*time.Second} {
+		before := w.issuer.Grants("refresh_token")
+		w.clock.Advance(past)
+		statuses := w.burst(b, 64, w.url, second, third)
+		if statuses[http.StatusOK] != 64 {
+			t.Errorf("round %d: statuses %v", round, statuses)
+		}
+		eventually(t, func() bool { return w.issuer.Grants("refresh_token") > before })
+		w.clock.Advance(time.Second) // caches are stale: what was refreshed is read
+		if statuses := w.burst(b, 6, w.url, second, third); statuses[http.StatusOK] != 6 {
+			t.Errorf("round %d, afterwards: statuses %v", round, statuses)
+		}
+		if n := w.issuer.Grants("refresh_token") - before; n != 1 {
+			t.Errorf("round %d: %d refreshes, want 1", round, n)
+		}
+	}
+}
+
+func TestRefreshedTokensAreStored(t *testing.T) {
+	w := newWorld(t)
+	b := w.signedIn()
+	w.issuer.Set(func(s *proxytest.Switches) { s.Life = time.Minute })
+	w.clock.Advance(6 * time.Minute)
+	if p := w.fetch(b, "/"); p.Status != http.StatusOK {
+		t.Fatalf("answered %d", p.Status)
+	}
+	x := w.sessions.All()[0]
+	if want := w.clock.Now().Add(time.Minute); !x.TokenExpires.Equal(want) || !x.Lease.IsZero() {
+		t.Errorf("tokens end %v, want %v; lease %v", x.TokenExpires, want, x.Lease)
+	}
+}
+
+func TestRefusedRefreshEndsTheSession(t *testing.T) {
+	w := newWorld(t)
+	b := w.signedIn()
+	w.issuer.Set(func(s *proxytest.Switches) { s.RefreshError = "invalid_grant" })
+	w.clock.Advance(6 * time.Minute)
+	if p := w.fetch(b, "/"); p.Status != http.StatusUnauthorized {
+		t.Errorf("answered %d", p.Status)
+	}
+	if n := len(w.sessions.All()); n != 0 {
+		t.Errorf("%d sessions are left", n)
+	}
+}
+
+func TestFailedRefreshEndsNothing(t *testing.T) {
+	tests := map[string]func(*proxytest.Switches){
+		"down":           func(s *proxytest.Switches) { s.Down = true },
+		"client refused": func(s *proxytest.Switches) { s.RefreshError = "invalid_client" },
+		"server error":   func(s *proxytest.Switches) { s.RefreshError = "server_error" },
+	}
+	for name, spoil := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			b := w.signedIn()
+			w.issuer.Set(spoil)
+
+			w.clock.Advance(4*time.Minute + 45*time.Second) // still good for 15 s
+			if p := w.fetch(b, "/"); p.Status != http.StatusOK {
+				t.Errorf("answered %d while the tokens are good", p.Status)
+			}
+			w.clock.Advance(time.Minute)
+			p := w.fetch(b, "/")
+			if p.Status != http.StatusServiceUnavailable || p.Header.Get("Retry-After") == "" {
+				t.Errorf("answered %d, Retry-After %q", p.Status, p.Header.Get("Retry-After"))
+			}
+			w.issuer.Set(func(s *proxytest.Switches) { s.Down, s.RefreshError = false, "" })
+			w.clock.Advance(3 * time.Second)
+			if p := w.fetch(b, "/"); p.Status != http.StatusOK {
+				t.Errorf("answered %d when the issuer was back", p.Status)
+			}
+		})
+	}
+}
+
+func TestGoodTokensWaitForNobody(t *testing.T) {
+	w := newWorld(t)
+	b := w.signedIn()
+	gate := make(chan struct{})
+	w.issuer.Set(func(s *proxytest.Switches) { s.RefreshGate = gate })
+	w.clock.Advance(4*time.Minute + 45*time.Second)
+	if p := w.fetch(b, "/"); p.Status != http.StatusOK {
+		t.Errorf("answered %d while a refresh hangs", p.Status)
+	}
+	eventually(t, func() bool { return w.issuer.Grants("refresh_token") == 1 })
+	close(gate)
+	eventually(t, func() bool {
+		x := w.sessions.All()[0]
+		return x.TokenExpires.Sub(w.clock.Now()) == 5*time.Minute
+	})
+}
+
+func TestOtherReplicasRefreshIsWaitedFor(t *testing.T) {
+	w := newWorld(t)
+	_, second := w.replica()
+	b := w.signedIn()
+	gate := make(chan struct{})
+	w.issuer.Set(func(s *proxytest.Switches) { s.RefreshGate = gate })
+	w.clock.Advance(6 * time.Minute)
+	done := make(chan map[int]int, 2)
+	go func() { done <- w.burst(b, 1, w.url) }()
+	eventually(t, func() bool { return w.issuer.Grants("refresh_token") == 1 })
+	go func() { done <- w.burst(b, 8, second) }()
+	close(gate)
+	for range 2 {
+		if statuses := <-done; len(statuses) != 1 || statuses[http.StatusOK] == 0 {
+			t.Errorf("statuses %v", statuses)
+		}
+	}
+	if n := w.issuer.Grants("refresh_token"); n != 1 {
+		t.Errorf("%d refreshes, want 1", n)
+	}
+}
+
+func TestRefreshedTokensSurviveTheStore(t *testing.T) {
+	w := newWorld(t)
+	b := w.signedIn()
+	gate := make(chan struct{})
+	w.issuer.Set(func(s *proxytest.Switches) { s.Rotate, s.RefreshGate = true, gate })
+	w.clock.Advance(6 * time.Minute)
+	done := make(chan map[int]int, 1)
+	go func() { done <- w.burst(b, 1, w.url) }()
+	eventually(t, func() bool { return w.issuer.Grants("refresh_token") == 1 })
+	w.sessions.Fail(errors.New("disk full"))
+	close(gate)
+	if statuses := <-done; statuses[http.StatusServiceUnavailable] != 1 {
+		t.Errorf("statuses %v while the store is away", statuses)
+	}
+	w.sessions.Fail(nil)
+	w.clock.Advance(time.Second)
+	if p := w.fetch(b, "/"); p.Status != http.StatusOK {
+		t.Errorf("answered %d when the store was back", p.Status)
+	}
+	if n := w.issuer.Grants("refresh_token"); n != 1 {
+		t.Errorf("%d refreshes: the rotated token was lost", n)
+	}
+}
+
+func TestRefreshForAnotherPersonEndsTheSession(t *testing.T) {
+	w := newWorld(t)
+	b := w.signedIn()
+	other := proxytest.NewBrowser(t)
+	w.issuer.Set(func(s *proxytest.Switches) {
+		s.Person = proxytest.Person{Subject: "s-2", Username: "b123456782", SID: "sid-2"}
+	})
+	other.Open(w.url + "/")
+	var theirs string
+	for _, x := range w.sessions.All() {
+		if x.Subject == "s-2" {
+			theirs = x.RefreshToken
+		}
+	}
+	for _, x := range w.sessions.All() {
+		if x.Subject == "s-1" {
+			_, err := w.sessions.Update(t.Context(), x.ID, func(x *proxy.Session) error { x.RefreshToken = theirs; return nil })
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	w.clock.Advance(6 * time.Minute)
+	if p := w.fetch(b, "/"); p.Status != http.StatusUnauthorized {
+		t.Errorf("answered %d with another person's tokens", p.Status)
+	}
+}
+
+// eventually waits for what happens beside the test.
+func eventually(t *testing.T, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(5 * time.Second); !ok(); {
+		if time.Now().After(deadline) {
+			t.Fatal("it did not happen within 5 s")
+		}
+		<-time.After(2 * time.Millisecond)
+	}
+}
