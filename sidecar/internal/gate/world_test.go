@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -296,7 +297,7 @@ func (b *browser) keep(cookies []*http.Cookie) {
 			delete(b.cookies, c.Name)
 			continue
 		}
-		if _, ok := b.cookies[c.Name]; !ok {
+		if !slices.Contains(b.order, c.Name) {
 			b.order = append(b.order, c.Name)
 		}
 		b.cookies[c.Name] = c.Value
