@@ -26,8 +26,8 @@ func openWords() []string { return []string{OpenAccount, OpenDevice, OpenCIBA, O
 func grantWords() []string { return []string{OpenDevice, OpenCIBA, OpenExchange} }
 
 var (
-	relativePath = regexp.MustCompile(`^(/[A-Za-z0-9_-]+)+$`) //nolint:gochecknoglobals // compiled once, never changed
-	realmName    = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)    //nolint:gochecknoglobals // compiled once, never changed; it stands in paths
+	relativePath = regexp.MustCompile(`^(/[A-Za-z0-9_-]+)+$`)
+	realmName    = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
 )
 
 func (ck *checker) gate(g *Gate) {

@@ -178,9 +178,9 @@ func (ck *checker) web(u URL, keys ...string) {
 }
 
 var (
-	extensionName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)  //nolint:gochecknoglobals // compiled once, never changed
-	siteName      = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)  //nolint:gochecknoglobals // compiled once, never changed
-	headerName    = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]*$`) //nolint:gochecknoglobals // compiled once, never changed
+	extensionName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
+	siteName      = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
+	headerName    = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]*$`)
 )
 
 func (ck *checker) extensions(c *Config) {

@@ -11,38 +11,47 @@ import (
 // Warnings returns what is allowed and still deserves a second thought, for
 // `schleuse check` and the start of the log.
 func (c *Config) Warnings() []string {
-	var out []string
-	warn := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	var out warnings
 	if c.Gate != nil {
-		g := c.Gate
-		if g.Mode == Observe {
-			warn("gate.mode: observe: NOBODY IS HELD; what would be refused is only reported. Set enforce as soon as the reports are clean")
-		}
-		if g.Keycloak.URL.Scheme == "http" && !g.Keycloak.URL.local() {
-			warn("gate.keycloak.url: http: passwords and the service account's secret cross the network in clear; use https, best with a client certificate")
-		}
-		if len(g.Open) > 0 {
-			warn("gate.open: %s: open beyond the browser's code flow", strings.Join(g.Open, ", "))
-		}
-		if len(g.PlainClients) > 0 && len(g.ExemptRoles) == 0 {
-			warn("gate.plain_clients without gate.exempt_roles: whoever signs in there is held until identified")
-		}
+		out.gate(c.Gate)
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Extensions)) {
 		if !c.used(name) {
-			warn("extensions.%s: no flow uses it", name)
+			out.add("extensions.%s: no flow uses it", name)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Sites)) {
-		s := c.Sites[name]
-		if s.Upstream.Scheme == "http" && !s.Upstream.local() {
-			warn("sites.%s.upstream: http: the identity headers cross the network in clear and unsigned; let nobody else reach it", name)
-		}
-		if s.Session.Absolute > 24*time.Hour {
-			warn("sites.%s.session.absolute: longer than a day", name)
-		}
+		out.site(name, c.Sites[name])
 	}
 	return out
+}
+
+type warnings []string
+
+func (w *warnings) add(format string, args ...any) { *w = append(*w, fmt.Sprintf(format, args...)) }
+
+func (w *warnings) gate(g *Gate) {
+	if g.Mode == Observe {
+		w.add("gate.mode: observe: NOBODY IS HELD; what would be refused is only reported. Set enforce as soon as the reports are clean")
+	}
+	if g.Keycloak.URL.Scheme == "http" && !g.Keycloak.URL.local() {
+		w.add("gate.keycloak.url: http: passwords and the service account's secret cross the network in clear; use https, best with a client certificate")
+	}
+	if len(g.Open) > 0 {
+		w.add("gate.open: %s: open beyond the browser's code flow", strings.Join(g.Open, ", "))
+	}
+	if len(g.ExemptRoles) == 0 && (len(g.PlainClients) > 0 || g.StaffEntry) {
+		w.add("gate.exempt_roles: nobody is exempt, so staff and partners are held until identified, too")
+	}
+}
+
+func (w *warnings) site(name string, s Site) {
+	if s.Upstream.Scheme == "http" && !s.Upstream.local() {
+		w.add("sites.%s.upstream: http: the identity headers cross the network in clear and unsigned; let nobody else reach it", name)
+	}
+	if s.Session.Absolute > 24*time.Hour {
+		w.add("sites.%s.session.absolute: longer than a day", name)
+	}
 }
 
 func (c *Config) used(extension string) bool {

@@ -7,7 +7,7 @@ import (
 )
 
 //go:embed head.md
-var head string //nolint:gochecknoglobals // embedded, never changed
+var head string
 
 // Markdown returns the reference as people read it.
 func Markdown(keys []Key) string {

@@ -102,42 +102,33 @@ func fresh(t reflect.Type) reflect.Value {
 	return v.Elem()
 }
 
+// scalars are the types that are written as one value.
+func scalars() map[reflect.Type]string {
+	return map[reflect.Type]string{
+		reflect.TypeFor[time.Duration]():   "duration",
+		reflect.TypeFor[config.URL]():      "url",
+		reflect.TypeFor[config.Date]():     "date",
+		reflect.TypeFor[config.Mode]():     "mode",
+		reflect.TypeFor[netip.Prefix]():    "cidr",
+		reflect.TypeFor[config.Entry]():    "step",
+		reflect.TypeFor[strictyaml.Node](): "settings",
+		reflect.TypeFor[bool]():            "bool",
+		reflect.TypeFor[string]():          "string",
+	}
+}
+
 // kindOf returns the kind of a type and, for objects, the struct below it.
 func kindOf(t reflect.Type) (Kind, reflect.Type) {
-	switch t {
-	case reflect.TypeFor[time.Duration]():
-		return Kind{Name: "duration"}, nil
-	case reflect.TypeFor[config.URL]():
-		return Kind{Name: "url"}, nil
-	case reflect.TypeFor[config.Date]():
-		return Kind{Name: "date"}, nil
-	case reflect.TypeFor[config.Mode]():
-		return Kind{Name: "mode"}, nil
-	case reflect.TypeFor[netip.Prefix]():
-		return Kind{Name: "cidr"}, nil
-	case reflect.TypeFor[config.Entry]():
-		return Kind{Name: "step"}, nil
-	case reflect.TypeFor[strictyaml.Node]():
-		return Kind{Name: "settings"}, nil
+	if name, ok := scalars()[t]; ok {
+		return Kind{Name: name}, nil
 	}
-	switch t.Kind() {
-	case reflect.Pointer:
-		return kindOf(t.Elem())
-	case reflect.Slice:
-		k, below := kindOf(t.Elem())
-		k.List = true
-		return k, below
-	case reflect.Map:
-		k, below := kindOf(t.Elem())
-		k.Map = true
-		return k, below
-	case reflect.Struct:
+	if t.Kind() == reflect.Struct {
 		return Kind{Name: "object"}, t
-	case reflect.Bool:
-		return Kind{Name: "bool"}, nil
-	default:
-		return Kind{Name: "string"}, nil
 	}
+	k, below := kindOf(t.Elem())
+	k.List = k.List || t.Kind() == reflect.Slice
+	k.Map = k.Map || t.Kind() == reflect.Map
+	return k, below
 }
 
 // written returns a default as an operator would write it.

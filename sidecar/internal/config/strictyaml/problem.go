@@ -64,10 +64,10 @@ const maxExcerpt = 80
 
 // secretKey matches keys whose value may be a secret itself. A key that ends
 // in _file holds the name of a file.
-var secretKey = regexp.MustCompile(`(?i)(secret|passw|passphrase|token|credential|api_?key|private|pepper|pin$|(^|_)key$|dsn|^store$|authorization|cookie)`) //nolint:gochecknoglobals // compiled once, never changed
+var secretKey = regexp.MustCompile(`(?i)(secret|passw|passphrase|token|credential|api_?key|private|pepper|pin$|(^|_)key$|dsn|^store$|authorization|cookie)`)
 
 // userinfo matches what a URL says before its host.
-var userinfo = regexp.MustCompile(`://[^/\s]*@`) //nolint:gochecknoglobals // compiled once, never changed
+var userinfo = regexp.MustCompile(`://[^/\s]*@`)
 
 // SecretKey reports whether the value of this key may be a secret itself.
 func SecretKey(key string) bool {

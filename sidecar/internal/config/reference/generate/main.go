@@ -31,8 +31,8 @@ func write(dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(dir, "schleuse.schema.json"), schema, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "schleuse.schema.json"), schema, 0o644); err != nil { //nolint:gosec // published, everybody may read it
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, "README.md"), []byte(reference.Markdown(keys)), 0o644)
+	return os.WriteFile(filepath.Join(dir, "README.md"), []byte(reference.Markdown(keys)), 0o644) //nolint:gosec // likewise
 }

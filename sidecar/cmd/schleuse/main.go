@@ -1,0 +1,11 @@
+// Command schleuse is a lock in front of a Keycloak realm, with the
+// extensions of this repository.
+package main
+
+import (
+	"github.com/schleuse/schleuse/extensions/csv"
+	"github.com/schleuse/schleuse/extensions/kvnr"
+	"github.com/schleuse/schleuse/sidecar/command"
+)
+
+func main() { command.Main(csv.Factory(), kvnr.Factory()) }

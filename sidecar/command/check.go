@@ -1,0 +1,123 @@
+package command
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/schleuse/schleuse/sidecar/internal/config"
+	"github.com/schleuse/schleuse/sidecar/internal/keyring"
+	"github.com/schleuse/schleuse/sidecar/internal/store"
+)
+
+// liveDeadline bounds all live checks together.
+const liveDeadline = 30 * time.Second
+
+func (p program) check() *cobra.Command {
+	var cf configured
+	var live bool
+	c := &cobra.Command{
+		Use: "check", Short: "Check the configuration and what it names", Args: exactly(0),
+		Long: `Reads the configuration as serve does, every extension's part included, and the
+files it names. With --live it also asks Keycloak, as the gate's own account, and
+the database. Nothing is changed.`,
+		Example: "  schleuse check --config schleuse.yaml\n  schleuse check --live",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := cf.load(p.factories)
+			if err != nil {
+				return err
+			}
+			for _, w := range cfg.Warnings() {
+				fmt.Fprintln(p.out, "warning: "+w)
+			}
+			err = checkFiles(cfg)
+			if live {
+				ctx, cancel := context.WithTimeout(cmd.Context(), liveDeadline)
+				defer cancel()
+				err = errors.Join(err, p.checkLive(ctx, cfg))
+			}
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(p.out, "%s is well\n", cf.file)
+			return nil
+		},
+	}
+	cf.flag(c)
+	c.Flags().BoolVar(&live, "live", false, "also ask Keycloak and the database")
+	return c
+}
+
+// checkFiles reads every file that the configuration names.
+func checkFiles(cfg *config.Config) error {
+	var errs []error
+	add := func(key string, err error) {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", key, err))
+		}
+	}
+	_, err := keyring.Load(cfg.KeysFile)
+	add("keys_file", err)
+	if t := cfg.Listen.TLS; t != nil {
+		_, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
+		add("listen.tls", err)
+	}
+	add("brand.logo_file", readable(cfg.Brand.LogoFile))
+	add("brand.css_file", readable(cfg.Brand.CSSFile))
+	if g := cfg.Gate; g != nil {
+		_, err := secret(g.Keycloak.SecretFile)()
+		add("gate.keycloak.secret_file", err)
+		_, err = transport(g.Keycloak.TLS)
+		add("gate.keycloak.tls", err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(cfg.Sites)) {
+		_, err := secret(cfg.Sites[name].Client.SecretFile)()
+		add("sites."+name+".client.secret_file", err)
+	}
+	return errors.Join(errs...)
+}
+
+func readable(file string) error {
+	if file == "" {
+		return nil
+	}
+	_, err := os.ReadFile(file)
+	return err
+}
+
+// checkLive asks what the configuration only names.
+func (p program) checkLive(ctx context.Context, cfg *config.Config) error {
+	var errs []error
+	say := func(what string, err error) {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", what, err))
+			return
+		}
+		fmt.Fprintln(p.out, what+": ok")
+	}
+	say("database", p.checkStore(ctx, cfg))
+	if cfg.Gate != nil {
+		say("Keycloak's Admin API", p.checkAdmin(ctx, cfg))
+		say("issuer", p.checkIssuer(ctx, cfg))
+	}
+	return errors.Join(errs...)
+}
+
+func (p program) checkStore(ctx context.Context, cfg *config.Config) error {
+	ring, err := keyring.Load(cfg.KeysFile)
+	if err != nil {
+		return err
+	}
+	s, err := store.Open(ctx, cfg.Store, ring, p.now)
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.Ready(ctx), s.Close())
+}

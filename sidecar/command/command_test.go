@@ -1,0 +1,67 @@
+package command_test
+
+import (
+	"context"
+	"errors"
+	"os/exec"
+	"strconv"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/schleuse/schleuse/sidecar/command"
+	"github.com/schleuse/schleuse/sidecar/extension"
+)
+
+// settings are those of the test's own extension.
+type settings struct {
+	Tries int `yaml:"tries"`
+}
+
+// Validate demands at least one try.
+func (s settings) Validate() error {
+	if s.Tries < 1 {
+		return errors.New("tries: want at least 1")
+	}
+	return nil
+}
+
+func door(kind string) extension.Factory {
+	return extension.Define(kind, func() settings { return settings{Tries: 3} },
+		func(context.Context, extension.Host, settings) (extension.Parts, error) {
+			return extension.Parts{}, nil
+		})
+}
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"schleuse": func() { command.Main(door("door"), door("knock")) },
+	})
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:  "testdata",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+	})
+}
+
+// exits runs a program and demands an exit code: exits 2 schleuse …
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE PROGRAM ARGUMENTS…")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	got := 0
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}

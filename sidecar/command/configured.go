@@ -1,0 +1,58 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/schleuse/schleuse/sidecar/extension"
+	"github.com/schleuse/schleuse/sidecar/internal/config"
+	"github.com/schleuse/schleuse/sidecar/internal/config/strictyaml"
+)
+
+// configured holds the flag --config.
+type configured struct{ file string }
+
+func (cf *configured) flag(c *cobra.Command) {
+	c.Flags().StringVarP(&cf.file, "config", "c", "schleuse.yaml", "configuration file")
+}
+
+// load reads the configuration and lets every extension check its own block.
+// All that is wrong comes back at once.
+func (cf *configured) load(factories []extension.Factory) (*config.Config, error) {
+	cfg, err := config.Load(cf.file)
+	if err != nil {
+		return nil, err
+	}
+	var problems strictyaml.Problems
+	cfg.EachExtension(func(e config.Extension) {
+		var own strictyaml.Problems
+		if errors.As(checkExtension(e, factories), &own) {
+			problems = append(problems, own...)
+		}
+	})
+	if err := problems.Err(); err != nil {
+		return nil, err
+	}
+	return cfg, nil
+}
+
+// checkExtension returns what is wrong as Problems, or nil.
+func checkExtension(e config.Extension, factories []extension.Factory) error {
+	i := slices.IndexFunc(factories, func(f extension.Factory) bool { return f.Kind == e.Kind })
+	if i >= 0 {
+		return e.Problem(factories[i].Check(e.Decode))
+	}
+	kinds := make([]string, len(factories))
+	for j, f := range factories {
+		kinds[j] = f.Kind
+	}
+	hint := "this program has " + strings.Join(kinds, ", ")
+	if near := strictyaml.Nearest(e.Kind, kinds); near != "" {
+		hint = fmt.Sprintf("did you mean %q?", near)
+	}
+	return e.Unknown(hint)
+}
