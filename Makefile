@@ -5,7 +5,7 @@ CACHE := $(or $(SCHLEUSE_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/schleuse)
 LINT_VERSION := v2.15.0
 LINT := $(CACHE)/tools/golangci-lint-$(LINT_VERSION)
 
-.PHONY: help demo test check
+.PHONY: help demo test check bench mutants
 
 help: ## show what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -22,6 +22,12 @@ test: ## install what is missing, then prove everything
 
 check: $(LINT) ## the linter, as strict as STYLE asks
 	$(LINT) run ./...
+
+bench: ## what gate and proxy cost beside a bare reverse proxy (about five minutes)
+	@go run ./e2e/cmd/bench
+
+mutants: ## take each rule of the gate out and expect the tests to notice
+	@go run ./e2e/cmd/mutants
 
 $(LINT):
 	@echo "building golangci-lint $(LINT_VERSION) (once, about two minutes) …"

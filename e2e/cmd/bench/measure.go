@@ -203,7 +203,7 @@ func signIn(ctx context.Context, v *visitor.Visitor, target string) error {
 		fill  url.Values
 	}{
 		{"number", url.Values{"number": {stage.Hanna.Number}}},
-		{"way", url.Values{"way": {"login"}}},
+		{"schleuse_request", url.Values{"wish": {"sign_in"}}},
 		{"password", url.Values{"password": {stage.Hanna.Password}}},
 	}
 	for _, answer := range answers {

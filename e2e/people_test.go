@@ -1,0 +1,116 @@
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/schleuse/schleuse/e2e/play"
+	"github.com/schleuse/schleuse/e2e/stage"
+)
+
+// house is the Schleuse that most tests go through, started when first needed.
+var house = sync.OnceValues(func() (*play.Schleuse, error) {
+	dir := filepath.Join(theatre.Dir, "house")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return nil, err
+	}
+	log, err := os.Create(filepath.Join(theatre.Dir, "house.log"))
+	if err != nil {
+		return nil, err
+	}
+	return theatre.Schleuse(context.Background(), play.Spec{Dir: dir, Log: log})
+})
+
+// open returns the running Schleuse.
+func openHouse(t *testing.T) *play.Schleuse {
+	t.Helper()
+	schleuse, err := house()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return schleuse
+}
+
+// born counts the people whom tests have made.
+var born atomic.Int64
+
+// masterData is written by one test at a time.
+var masterData sync.Mutex
+
+// newCustomer makes an insured person of the test's own, with account and card.
+func newCustomer(t *testing.T) stage.Person {
+	t.Helper()
+	n := born.Add(1)
+	person := stage.Person{
+		Name: fmt.Sprintf("Test Person %d", n), Number: numberOf('T', 10_000_000+n),
+		Password: fmt.Sprintf("Geheim-genug-%d", n), Digits: fmt.Sprintf("%04d", 1000+n), Account: true,
+	}
+	inMasterData(t, person)
+	ctx := context.WithoutCancel(t.Context())
+	if err := theatre.Keycloak.Admin.CreateUser(ctx, person.Number, person.Password); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := theatre.Keycloak.Admin.DeleteUser(ctx, person.Number); err != nil {
+			t.Error(err)
+		}
+	})
+	return person
+}
+
+// inMasterData adds the person to the file that the running Schleuse reads.
+func inMasterData(t *testing.T, person stage.Person) {
+	t.Helper()
+	masterData.Lock()
+	defer masterData.Unlock()
+	file := openHouse(t).Members
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := fmt.Sprintf("%s;active;Person;Test;;1970-01-01;10115;;%s:2020-01-01:active\n", person.Number, person.Digits)
+	part := file + ".part"
+	if err := os.WriteFile(part, append(text, line...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(part, file); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// numberOf completes an insurance number with its check digit (§ 290 SGB V).
+func numberOf(letter byte, serial int64) string {
+	place := int(letter-'A') + 1
+	digits := fmt.Sprintf("%02d%08d", place, serial)
+	sum := 0
+	for i, digit := range digits {
+		product := int(digit-'0') * (1 + i%2)
+		sum += product/10 + product%10
+	}
+	return fmt.Sprintf("%c%08d%d", letter, serial, sum%10)
+}
+
+// identified says whether Keycloak has the role for the person.
+func identified(t *testing.T, person stage.Person) bool {
+	t.Helper()
+	has, err := theatre.Keycloak.Admin.HasRole(t.Context(), person.Number, "identified")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return has
+}
+
+// sessions counts the person's sessions at Keycloak.
+func sessions(t *testing.T, person stage.Person) int {
+	t.Helper()
+	n, err := theatre.Keycloak.Admin.Sessions(t.Context(), person.Number)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
