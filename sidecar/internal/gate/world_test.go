@@ -6,6 +6,7 @@ import (
 	"crypto/cipher"
 	"crypto/rand"
 	"errors"
+	"html"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -112,8 +113,10 @@ func digitsStep() flow.Step {
 	}}
 }
 
-func newPages(t *testing.T) *web.Pages {
-	t.Helper()
+// pages are the same for all tests: they take a while to parse.
+//
+//nolint:gochecknoglobals // a constant that has to be computed
+var pages = sync.OnceValues(func() (*web.Pages, error) {
 	set := func(field string) web.Set {
 		return web.Set{
 			Pages:    fstest.MapFS{"ask.html": {Data: []byte(`{{define "title"}}{{t "title"}}{{end}}{{define "main"}}{{form .}}<input name="` + field + `"></form>{{end}}`)}},
@@ -121,10 +124,18 @@ func newPages(t *testing.T) *web.Pages {
 		}
 	}
 	p, err := web.New(web.Brand{Name: "Muster"}, map[string]web.Set{"kvnr": set("number"), "egk": set("digits"), "letter": set("answer")})
+	if err == nil {
+		p.Log = slog.New(slog.DiscardHandler)
+	}
+	return p, err
+})
+
+func newPages(t *testing.T) *web.Pages {
+	t.Helper()
+	p, err := pages()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.Log = slog.New(slog.DiscardHandler)
 	return p
 }
 
@@ -348,7 +359,7 @@ func (r response) action() string {
 	if m == nil {
 		r.t.Fatalf("no form in %.600s", r.Body)
 	}
-	return strings.ReplaceAll(m[1], "&amp;", "&")
+	return html.UnescapeString(m[1])
 }
 
 func mustURL(t *testing.T, s string) *url.URL {
