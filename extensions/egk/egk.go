@@ -1,0 +1,61 @@
+package egk
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/schleuse/schleuse/sidecar/extension"
+)
+
+//go:embed pages/*.html messages/*.json
+var files embed.FS
+
+// Config is the `config:` block. The defaults are proposals: the figures of
+// the directive that binds insurers are not public.
+type Config struct {
+	// Tries is how many wrong answers lead to the lock. 1 to 10.
+	Tries int `yaml:"tries"`
+	// Lock is how long no further answer is taken then, from the last wrong
+	// one. 1 minute to 90 days.
+	Lock time.Duration `yaml:"lock"`
+	// TriesPerCard is how many wrong answers a card bears in its life. 1 to 50.
+	TriesPerCard int `yaml:"tries_per_card"`
+}
+
+// Validate implements extension.Validator.
+func (c Config) Validate() error {
+	return errors.Join(
+		between("tries", c.Tries, 1, 10),
+		between("tries_per_card", c.TriesPerCard, 1, 50),
+		between("lock", c.Lock, time.Minute, 90*24*time.Hour),
+	)
+}
+
+func between[N int | time.Duration](name string, n, least, most N) error {
+	if n < least || n > most {
+		return fmt.Errorf("%s: %v is not from %v to %v", name, n, least, most)
+	}
+	return nil
+}
+
+// Factory returns the kind "egk".
+func Factory() extension.Factory {
+	return extension.Define("egk", func() Config { return Config{Tries: 3, Lock: 24 * time.Hour, TriesPerCard: 5} }, open)
+}
+
+func open(_ context.Context, host extension.Host, c Config) (extension.Parts, error) {
+	pages, err := fs.Sub(files, "pages")
+	if err != nil {
+		return extension.Parts{}, err
+	}
+	messages, err := fs.Sub(files, "messages")
+	if err != nil {
+		return extension.Parts{}, err
+	}
+	s := &step{host: host, limits: limits{config: c, counters: host.Counters, now: host.Now}}
+	return extension.Parts{Step: s, Offer: s.offer, Pages: pages, Messages: messages}, nil
+}
