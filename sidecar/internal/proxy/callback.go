@@ -13,6 +13,7 @@ import (
 
 	"github.com/schleuse/schleuse/sidecar/account"
 	"github.com/schleuse/schleuse/sidecar/fault"
+	"github.com/schleuse/schleuse/sidecar/internal/web"
 )
 
 // replacedFor is how long the session that a new login of the same provider
@@ -40,7 +41,8 @@ func (s *Site) callback(w http.ResponseWriter, r *http.Request) error {
 		return s.failed(w, r, err)
 	}
 	if err := s.cleared(r.Context(), x.Subject); err != nil {
-		return err
+		s.Pages.Error(w, r, err, web.Link{Href: "/", Key: "way.start"})
+		return nil
 	}
 	if err := s.begin(w, r, x); err != nil {
 		return err

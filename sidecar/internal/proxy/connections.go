@@ -20,6 +20,9 @@ const (
 	watchParallel = 8
 )
 
+// complainEvery is how often a store that is away is complained of.
+const complainEvery = 10 * time.Second
+
 // errEnded is why an open connection was cut.
 var errEnded = errors.New("the session has ended")
 
@@ -94,7 +97,8 @@ func (s *Site) watch(ctx context.Context) {
 	for len(ids) > 0 {
 		n := min(watchBatch, len(ids))
 		ended, err := s.ended(ctx, ids[:n])
-		if err != nil {
+		if err != nil && now.Sub(s.complained) >= complainEvery {
+			s.complained = now
 			s.Log.WarnContext(ctx, "watching sessions", "error", err)
 		}
 		for _, id := range ended {

@@ -59,6 +59,28 @@ func TestSessionsEndByTime(t *testing.T) {
 	})
 }
 
+func TestSessionEndsOnTimeInTheCacheToo(t *testing.T) {
+	w := newWorld(t)
+	b := w.signedIn()
+	w.clock.Advance(30*time.Minute - 300*time.Millisecond)
+	if p := w.fetch(b, "/"); p.Status != http.StatusOK {
+		t.Fatalf("answered %d before the end", p.Status)
+	}
+	x := w.sessions.All()[0]
+	w.clock.Advance(time.Second)
+	soon := w.clock.Now().Add(300 * time.Millisecond)
+	if _, err := w.sessions.Update(t.Context(), x.ID, func(x *proxy.Session) error { x.Expires = soon; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if p := w.fetch(b, "/"); p.Status != http.StatusOK {
+		t.Fatalf("answered %d before the end", p.Status)
+	}
+	w.clock.Advance(300 * time.Millisecond)
+	if p := w.fetch(b, "/"); p.Status != http.StatusUnauthorized {
+		t.Errorf("answered %d after the end", p.Status)
+	}
+}
+
 func TestSessionWithoutRefreshTokenEndsWithItsToken(t *testing.T) {
 	w := newWorld(t)
 	b := w.signedIn()

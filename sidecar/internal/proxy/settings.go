@@ -2,8 +2,10 @@ package proxy
 
 import (
 	"errors"
+	"net"
 	"net/netip"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -40,13 +42,26 @@ func (s Settings) Validate() error {
 			errs = append(errs, errors.New(text))
 		}
 	}
-	need(s.Name != "", "a site needs a name")
+	need(s.Name != "" && strings.Trim(s.Name, nameChars) == "", "a site needs a name of letters, digits, - and _")
 	need(origin(s.PublicURL) != "", "public URL must be scheme and host without a path")
+	need(trustworthy(s.PublicURL), "public URL must be https (or on localhost): browsers drop the session's cookie otherwise")
 	need(origin(s.Upstream) != "", "upstream must be scheme and host without a path")
 	need(s.Issuer != "" && s.ClientID != "", "a site needs an issuer and a client id")
 	need(s.Idle >= time.Minute, "idle must be at least 1 minute")
 	need(s.Absolute >= s.Idle, "absolute must not be shorter than idle")
 	return errors.Join(errs...)
+}
+
+const nameChars = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
+
+// trustworthy reports whether browsers keep a Secure cookie of this URL (W3C
+// Secure Contexts section 3.1).
+func trustworthy(u *url.URL) bool {
+	if u == nil || u.Scheme == "https" {
+		return true
+	}
+	host := u.Hostname()
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || net.ParseIP(host).IsLoopback()
 }
 
 // origin returns scheme and host (RFC 6454), or "" when u is not exactly that.

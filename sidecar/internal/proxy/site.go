@@ -38,6 +38,8 @@ type Site struct {
 	unsaved  unsaved
 	open     connections
 	seen     replays
+
+	complained time.Time // Run's own
 }
 
 // Ring seals what a browser keeps for us, under the ring's key for cookies.
@@ -46,7 +48,7 @@ type Ring interface {
 	Open(sealed, aad []byte) ([]byte, error)
 }
 
-// Handler serves the site's host. Call it once.
+// Handler serves the site's host.
 func (s *Site) Handler() http.Handler {
 	forward := s.forwarder()
 	own := s.own()
@@ -73,7 +75,7 @@ func (s *Site) serve(w http.ResponseWriter, r *http.Request, forward http.Handle
 		s.challenge(w, r)
 	default:
 		s.Metrics.request(s.Settings.Name, "unavailable")
-		s.Pages.Error(w, r, err)
+		s.Pages.Error(w, r, notPassedOn(r, err))
 	}
 }
 
@@ -121,5 +123,13 @@ func (s *Site) Run(ctx context.Context) error {
 // later is the answer when something needed did not answer: nothing is lost,
 // nobody is signed out.
 func later(doing string, err error) error {
-	return &fault.Error{Kind: fault.Unavailable, Key: "later", Retry: 5 * time.Second, Err: fmt.Errorf("%s: %w", doing, err)}
+	return &fault.Error{Kind: fault.Unavailable, Key: "site_later", Retry: 5 * time.Second, Err: fmt.Errorf("%s: %w", doing, err)}
+}
+
+// notPassedOn makes the answer say that a form was not sent, where it was one.
+func notPassedOn(r *http.Request, err error) error {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead || fault.KindOf(err) != fault.Unavailable {
+		return err
+	}
+	return &fault.Error{Kind: fault.Unavailable, Key: "site_later_not_sent", Retry: 5 * time.Second, Err: err}
 }
