@@ -4,8 +4,9 @@ package main
 
 import (
 	"github.com/schleuse/schleuse/extensions/csv"
+	"github.com/schleuse/schleuse/extensions/egk"
 	"github.com/schleuse/schleuse/extensions/kvnr"
 	"github.com/schleuse/schleuse/sidecar/command"
 )
 
-func main() { command.Main(csv.Factory(), kvnr.Factory()) }
+func main() { command.Main(csv.Factory(), egk.Factory(), kvnr.Factory()) }
