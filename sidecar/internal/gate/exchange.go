@@ -71,7 +71,10 @@ func (h *handler) admit(r *http.Request) (*exchange, error) {
 	}
 	x.address = wire.ClientAddress(r.RemoteAddr, r.Header, h.Settings.TrustedProxies)
 	x.cookies = wire.ReadCookies(r.Header)
-	x.tabs = h.readTabs(&x.cookies)
+	x.tabs = &tabs{}
+	if x.route.HasPages() {
+		x.tabs = h.readTabs(&x.cookies)
+	}
 	return x, nil
 }
 

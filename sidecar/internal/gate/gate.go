@@ -47,6 +47,7 @@ type handler struct {
 	*Gate
 	surface *wire.Surface
 	origin  wire.Origin
+	outer   wire.Forwarding
 	clear   *clearances
 	limit   *anonymous
 	proxy   *httputil.ReverseProxy
@@ -73,7 +74,7 @@ func (g *Gate) Handler() (http.Handler, error) {
 		return nil, fmt.Errorf("gate: %w", err)
 	}
 	h := &handler{
-		Gate: g, surface: surface, origin: origin,
+		Gate: g, surface: surface, origin: origin, outer: outerSide(g.Settings.PublicURL),
 		clear: newClearances(g), limit: newAnonymous(g.Now), cross: http.NewCrossOriginProtection(),
 	}
 	h.proxy = h.newProxy()

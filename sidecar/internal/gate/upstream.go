@@ -10,6 +10,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"sync"
+	"time"
 
 	"github.com/schleuse/schleuse/sidecar/fault"
 	"github.com/schleuse/schleuse/sidecar/internal/gate/wire"
@@ -17,6 +18,9 @@ import (
 
 // copyBuffer is the size of the pooled buffers through which bodies stream.
 const copyBuffer = 32 << 10
+
+// upstreamTime bounds one request to Keycloak, its answer's body included.
+const upstreamTime = time.Minute
 
 type buffers struct{ pool sync.Pool }
 
@@ -41,7 +45,9 @@ func (h *handler) newProxy() *httputil.ReverseProxy {
 
 // forward sends the request to Keycloak and its answer through the response rules.
 func (h *handler) forward(w http.ResponseWriter, r *http.Request, x *exchange) {
-	r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
+	ctx, cancel := context.WithTimeout(r.Context(), upstreamTime)
+	defer cancel()
+	r = r.WithContext(context.WithValue(ctx, exchangeKey{}, x))
 	if x.body == nil && r.Body != nil {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	}
@@ -66,14 +72,18 @@ func (h *handler) rewrite(p *httputil.ProxyRequest) {
 }
 
 func (h *handler) headers(x *exchange, in http.Header) http.Header {
-	public := h.Settings.PublicURL
+	outer := h.outer
+	outer.Client = x.address
+	return wire.UpstreamHeaders(in, x.route, x.cookies.Header(), outer)
+}
+
+// outerSide is what Keycloak is told of the gate's public address.
+func outerSide(public *url.URL) wire.Forwarding {
 	port := public.Port()
 	if port == "" {
 		port = map[string]string{"https": "443", "http": "80"}[public.Scheme]
 	}
-	return wire.UpstreamHeaders(in, x.route, x.cookies.Header(), wire.Forwarding{
-		Client: x.address, Scheme: public.Scheme, Host: public.Host, Port: port,
-	})
+	return wire.Forwarding{Scheme: public.Scheme, Host: public.Host, Port: port}
 }
 
 // instead is an answer in the place of Keycloak's, of which nothing leaves.
