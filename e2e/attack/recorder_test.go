@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+
+	"github.com/schleuse/schleuse/e2e/visitor"
 )
 
 // recorder keeps all that a person's browser and client were given.
@@ -46,11 +48,13 @@ func (r *recorder) RoundTrip(request *http.Request) (*http.Response, error) {
 var (
 	// toClient finds what an authorization response carries, in an address
 	// that is the client's.
-	toClient = regexp.MustCompile(`^http://app\.localhost[^?#]*[?#](.*[&#])?(code|access_token|id_token|response|SAMLResponse)=`)
+	toClient = regexp.MustCompile(`^http://app\.localhost[^?#]*[?#](.*[&#])?(code|access_token|id_token|SAMLResponse)=`)
 	// formToClient finds the same in a form that is posted to the client.
-	formToClient = regexp.MustCompile(`(?is)<form[^>]*action="http://app\.localhost[^"]*".*name="(code|access_token|id_token|response|SAMLResponse)"`)
-	tokenInJSON  = regexp.MustCompile(`"(access_token|id_token|refresh_token)"\s*:\s*"`)
-	removal      = regexp.MustCompile(`(?i);\s*Max-Age=0(;|$)`)
+	formToClient = regexp.MustCompile(`(?is)<form[^>]*action="http://app\.localhost[^"]*".*name="(code|access_token|id_token|SAMLResponse)"`)
+	// inJARM finds a JARM response in either place.
+	inJARM      = regexp.MustCompile(`(?i)(?:[?&#]response=|name="response"\s+value=")([A-Za-z0-9_.-]+)`)
+	tokenInJSON = regexp.MustCompile(`"(access_token|id_token|refresh_token)"\s*:\s*"`)
+	removal     = regexp.MustCompile(`(?i);\s*Max-Age=0(;|$)`)
 )
 
 // leaks lists all by which somebody would be signed in.
@@ -70,6 +74,12 @@ func (r *recorder) leaks() []string {
 		}
 		if formToClient.MatchString(a.body) {
 			out = append(out, "code or token in a form of "+a.request)
+		}
+		for _, found := range inJARM.FindAllStringSubmatch(a.location+"\n"+a.body, -1) {
+			claims, err := visitor.Claims(found[1])
+			if err != nil || claims["error"] == nil || claims["code"] != nil || claims["access_token"] != nil || claims["id_token"] != nil {
+				out = append(out, "code or token in the JARM response of "+a.request)
+			}
 		}
 		if tokenInJSON.MatchString(a.body) {
 			out = append(out, "tokens from "+a.request)

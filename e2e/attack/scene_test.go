@@ -20,7 +20,6 @@ import (
 const (
 	clientSecret = "attack-demo-secret-of-at-least-32-bytes"
 	redirectURI  = "http://app.localhost:9/cb"
-	password     = "Angriff-auf-Verdacht-1"
 	digits       = "4711"
 	people       = 400 // so many have a card in the master data
 )
@@ -40,7 +39,7 @@ var nextPerson, nextAddress atomic.Int32
 
 // person is an account of the realm.
 type person struct {
-	Number, ID string
+	Number, ID, Password string
 }
 
 // scene is one attack: a browser, its person and a client.
@@ -82,9 +81,9 @@ func newScene(t *testing.T, client string, roles ...string) *scene {
 
 func newPerson(t *testing.T, roles ...string) person {
 	t.Helper()
-	p := person{Number: number(int(nextPerson.Add(1)) - 1)}
+	p := person{Number: number(int(nextPerson.Add(1)) - 1), Password: "Angriff-" + random()}
 	name := strings.ToLower(p.Number)
-	if err := here.admin.CreateUser(t.Context(), name, password, roles...); err != nil {
+	if err := here.admin.CreateUser(t.Context(), name, p.Password, roles...); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { here.admin.DeleteUser(context.Background(), name) })
@@ -164,7 +163,7 @@ func (s *scene) password(page *visitor.Page) *visitor.Page {
 		page = s.submit(form, url.Values{"number": {s.person.Number}})
 	}
 	page = s.wish(page)
-	return s.submit(s.form(page, "password"), url.Values{"username": {s.person.Number}, "password": {password}})
+	return s.submit(s.form(page, "password"), url.Values{"username": {s.person.Number}, "password": {s.person.Password}})
 }
 
 // wish says, where it is asked, that the person wants to sign in.

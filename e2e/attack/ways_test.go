@@ -251,7 +251,7 @@ func (s *scene) sign(target string) string {
 func byNewPassword(s *scene) (*visitor.Page, *verifier) {
 	page, v := byPassword(nil)(s)
 	form := s.form(page, "password-new")
-	return s.submit(form, url.Values{"password-new": {password + "x"}, "password-confirm": {password + "x"}}), v
+	return s.submit(form, url.Values{"password-new": {s.person.Password + "x"}, "password-confirm": {s.person.Password + "x"}}), v
 }
 
 func byProfile(s *scene) (*visitor.Page, *verifier) {

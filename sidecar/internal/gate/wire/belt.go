@@ -81,7 +81,7 @@ func (p Page) isForeign(own Origin, f Form) bool {
 
 func (f Form) carries() bool {
 	for _, field := range f.Fields {
-		if carriesName(field.Name) {
+		if carries(field) {
 			return true
 		}
 	}
@@ -93,12 +93,16 @@ func (f Form) carries() bool {
 	return false
 }
 
-// carriesName knows the parameters by which a login reaches a client: OAuth
-// 2.0 and OpenID Connect, JARM, SAML.
-func carriesName(name string) bool {
-	switch strings.ToLower(name) {
-	case "code", "access_token", "id_token", "refresh_token", "response", "samlresponse":
+// carries knows the parameters by which a login reaches a client: OAuth 2.0
+// and OpenID Connect, JARM, SAML. A JARM response that can be read and has
+// nothing of it inside, as an error has not, carries none.
+func carries(p Param) bool {
+	switch strings.ToLower(p.Name) {
+	case "code", "access_token", "id_token", "refresh_token", "samlresponse":
 		return true
+	case "response":
+		c, err := readClaims(p.Value, 3)
+		return err != nil || c.has("code") || c.has("access_token") || c.has("id_token") || !c.has("error")
 	default:
 		return false
 	}
@@ -108,7 +112,7 @@ func carriesName(name string) bool {
 // without resolving it: whatever stands behind a separator may be a name.
 func addressCarries(address string) bool {
 	for _, p := range addressParams(address) {
-		if carriesName(p.Name) {
+		if carries(p) {
 			return true
 		}
 	}

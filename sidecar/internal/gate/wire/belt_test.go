@@ -128,7 +128,7 @@ func TestBeltForms(t *testing.T) {
 const code = "0f6e.sid-a.1234"
 
 func TestCodes(t *testing.T) {
-	signed := jwt(`{"iss":"i","aud":"c","code":"` + code + `","state":"s"}`)
+	signed := jwt(`{"iss":"i","aud":"c","iss":"i","code":"` + code + `","state":"s"}`)
 	refused := jwt(`{"iss":"i","error":"login_required"}`)
 	want := []wire.Code{{Value: code, Session: "sid-a"}}
 	cases := []struct {

@@ -34,8 +34,9 @@ func readClaims(token string, parts int) (claims, error) {
 }
 
 // parseObject reads one JSON object. encoding/json would match names without
-// regard to case and take the last of two: both are refused here, because
-// whoever reads after us may choose otherwise.
+// regard to case and take the last of two: here names compare exactly, and two
+// values that differ are refused, because whoever reads after us may choose
+// otherwise. (Keycloak writes `iss` twice into a JARM response.)
 func parseObject(raw []byte) (claims, error) {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
@@ -48,11 +49,11 @@ func parseObject(raw []byte) (claims, error) {
 		if err != nil || !isName {
 			return nil, ErrUnreadable
 		}
-		if _, twice := out[name]; twice {
-			return nil, ErrUnreadable
-		}
 		var value json.RawMessage
 		if err := d.Decode(&value); err != nil {
+			return nil, ErrUnreadable
+		}
+		if first, twice := out[name]; twice && !bytes.Equal(first, value) {
 			return nil, ErrUnreadable
 		}
 		out[name] = value
