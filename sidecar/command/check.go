@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/schleuse/schleuse/sidecar/internal/config"
+	"github.com/schleuse/schleuse/sidecar/internal/keycloak/realm"
 	"github.com/schleuse/schleuse/sidecar/internal/keyring"
 	"github.com/schleuse/schleuse/sidecar/internal/store"
 )
@@ -22,26 +23,30 @@ const liveDeadline = 30 * time.Second
 
 func (p program) check() *cobra.Command {
 	var cf configured
+	var who administrator
 	var live bool
 	c := &cobra.Command{
 		Use: "check", Short: "Check the configuration and what it names", Args: exactly(0),
 		Long: `Reads the configuration as serve does, every extension's part included, and the
 files it names. With --live it also asks Keycloak, as the gate's own account, and
-the database. Nothing is changed.`,
-		Example: "  schleuse check --config schleuse.yaml\n  schleuse check --live",
+the database. With an administrator it also looks at the realm: whether it is as
+realm apply makes it, and what deserves a look (who administers it, what its
+event log records, clients that use what the gate closes). Nothing is changed.`,
+		Example: "  schleuse check --config schleuse.yaml\n  schleuse check --live\n  schleuse check --live --admin-user admin",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := cf.load(p.factories)
 			if err != nil {
 				return err
 			}
-			for _, w := range cfg.Warnings() {
-				fmt.Fprintln(p.out, "warning: "+w)
-			}
+			p.say(cfg)
 			err = checkFiles(cfg)
 			if live {
 				ctx, cancel := context.WithTimeout(cmd.Context(), liveDeadline)
 				defer cancel()
 				err = errors.Join(err, p.checkLive(ctx, cfg))
+			}
+			if who.given() {
+				err = errors.Join(err, p.checkRealm(cmd.Context(), &cf, &who))
 			}
 			if err != nil {
 				return err
@@ -51,8 +56,36 @@ the database. Nothing is changed.`,
 		},
 	}
 	cf.flag(c)
+	who.flags(c)
 	c.Flags().BoolVar(&live, "live", false, "also ask Keycloak and the database")
 	return c
+}
+
+// say tells what is allowed and deserves a second thought.
+func (p program) say(cfg *config.Config) {
+	for _, w := range cfg.Warnings() {
+		fmt.Fprintln(p.out, "warning: "+w)
+	}
+	if cfg.Gate != nil {
+		fmt.Fprintf(p.out, "note: the gate's account may set every password of realm %s: let its administrators live in another realm\n",
+			cfg.Gate.Keycloak.Realm)
+	}
+}
+
+// checkRealm looks at the realm as an administrator.
+func (p program) checkRealm(ctx context.Context, cf *configured, who *administrator) error {
+	diff, err := p.onRealm(ctx, cf, who, realm.Plan)
+	if err != nil {
+		return fmt.Errorf("realm: %w", err)
+	}
+	for _, w := range diff.Warnings {
+		fmt.Fprintln(p.out, "warning: realm: "+w)
+	}
+	if !diff.Empty() {
+		return fmt.Errorf("realm: %d changes are to be made: see schleuse realm plan", len(diff.Changes))
+	}
+	fmt.Fprintln(p.out, "realm: ok")
+	return nil
 }
 
 // checkFiles reads every file that the configuration names.

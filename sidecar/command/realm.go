@@ -95,6 +95,9 @@ func (a *administrator) flags(c *cobra.Command) {
 	c.Flags().StringVar(&a.file, "admin-password-file", "", "file with the password or the client's secret; - is standard input")
 }
 
+// given reports whether an administrator was named.
+func (a *administrator) given() bool { return a.user != "" || a.client != "" }
+
 func (p program) login(a *administrator) (realm.Login, error) {
 	if (a.user == "") == (a.client == "") {
 		return realm.Login{}, usageError{errors.New("say who prepares the realm, with either --admin-user or --admin-client")}
