@@ -3,8 +3,10 @@ package gate
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/schleuse/schleuse/sidecar/account"
 	"github.com/schleuse/schleuse/sidecar/fault"
@@ -98,6 +100,32 @@ func (h *handler) checkAction(ctx context.Context, x *exchange, resp *http.Respo
 	}
 	return nil
 }
+
+// keepActing is longer than any authentication may take in Keycloak.
+const keepActing = 12 * time.Hour
+
+// recordActing remembers that an action waits in a tab. Somebody who is
+// cleared could begin one, throw the browser's cookies away and let another
+// person's password end the login: in such a tab no number is asked again.
+func (h *handler) recordActing(ctx context.Context, key string, x *exchange) error {
+	p := Pushed{Client: x.client, Action: x.action, Signed: x.action == "", Expires: h.Now().Add(keepActing)}
+	if err := h.Pushed.RecordPushed(ctx, tabHash(key), p); err != nil {
+		return fmt.Errorf("recording a tab with an action: %w", err)
+	}
+	return nil
+}
+
+// acts reports whether an action waits in a tab.
+func (h *handler) acts(ctx context.Context, key string) (bool, error) {
+	_, err := h.Pushed.Pushed(ctx, tabHash(key))
+	if errors.Is(err, ErrNoRecord) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// tabHash is a name that no request_uri has.
+func tabHash(key string) Hash { return HashOf("tab " + key) }
 
 // dropRestart removes the cookie by which a login starts again.
 func dropRestart(header http.Header) {

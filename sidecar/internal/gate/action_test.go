@@ -49,6 +49,31 @@ func TestActionOfACleared(t *testing.T) {
 	}
 }
 
+// TestActionIsNotLeftToAnother: A begins an action through a pushed request,
+// which Keycloak answers with a page of its own, throws the cookies away, and
+// wants the password of B to end it.
+func TestActionIsNotLeftToAnother(t *testing.T) {
+	w, b := signedIn(t, account.Cleared)
+	w.keycloak.respond = func(rw http.ResponseWriter, r *http.Request) bool {
+		if !strings.HasSuffix(r.URL.Path, "/auth") {
+			return false
+		}
+		w.keycloak.tabs["ACTINGTAB11"] = &authSession{params: r.URL.Query()}
+		rw.Header().Set("Location", realmPath+"/login-actions/authenticate?client_id=app&tab_id=ACTINGTAB11")
+		rw.WriteHeader(http.StatusFound)
+		return true
+	}
+	to := b.get(authURL("app", "kc_action", "CONFIGURE_TOTP")).location()
+	thief := w.browser()
+	page := thief.get(to).want(http.StatusOK)
+	if got := thief.password(page, "b123456782", "pw-b123456782").location(); got != "https://app.test/" {
+		t.Errorf("leads to %s", got)
+	}
+	if w.keycloak.live("b123456782") != 0 {
+		t.Error("signed in where an action waits")
+	}
+}
+
 // TestActionWithAForgedCookie: the claims are a cleared person's, the
 // signature is not Keycloak's. What Keycloak answered never leaves.
 func TestActionWithAForgedCookie(t *testing.T) {

@@ -67,6 +67,13 @@ func (h *handler) askAgain(w http.ResponseWriter, r *http.Request, x *exchange, 
 	if key == "" {
 		return gone(nil)
 	}
+	acts, err := h.acts(r.Context(), key)
+	switch {
+	case err != nil:
+		return laterFault(err)
+	case acts:
+		return h.beginAnew(w, x)
+	}
 	var back wire.Params
 	for _, name := range []string{"client_id", "tab_id", "client_data"} {
 		back = back.With(name, query.Get(name))
@@ -111,6 +118,12 @@ func (h *handler) restart(w http.ResponseWriter, r *http.Request, x *exchange) e
 		h.forward(w, r, x)
 		return nil
 	}
+	return h.beginAnew(w, x)
+}
+
+// beginAnew sends the browser, as nobody, to the original request, else to
+// where the client begins.
+func (h *handler) beginAnew(w http.ResponseWriter, x *exchange) error {
 	to := h.Settings.Start[x.client]
 	if x.known && x.tab.Query != "" {
 		to = h.authTarget(x.tab.Query)

@@ -126,8 +126,13 @@ func (h *handler) remember(x *exchange) {
 
 // bindTab ties the tab that an answer goes on with to what is known of the
 // request.
-func (h *handler) bindTab(ctx context.Context, x *exchange, resp *http.Response) {
+func (h *handler) bindTab(ctx context.Context, x *exchange, resp *http.Response) error {
 	key := string(wire.TabOfAnswer(h.origin, resp.Header, x.page))
+	if key != "" && x.acting {
+		if err := h.recordActing(ctx, key, x); err != nil {
+			return h.answer(laterFault(err))
+		}
+	}
 	if key != "" && key != x.tab.Key && x.tab.Kind != "" {
 		if entry, ok := h.entryFor(ctx, x); ok {
 			entry.Key = key
@@ -135,6 +140,7 @@ func (h *handler) bindTab(ctx context.Context, x *exchange, resp *http.Response)
 		}
 	}
 	h.writeTabs(resp.Header, x.tabs)
+	return nil
 }
 
 // entryFor completes the entry of somebody who signs in again: the number is

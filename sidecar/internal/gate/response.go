@@ -105,8 +105,7 @@ func (h *handler) letOut(ctx context.Context, x *exchange, resp *http.Response, 
 	if x.known {
 		x.tabs.finish(x.tab)
 	}
-	h.bindTab(ctx, x, resp)
-	return nil
+	return h.bindTab(ctx, x, resp)
 }
 
 // noLogin decides about every other answer.
@@ -126,8 +125,7 @@ func (h *handler) noLogin(ctx context.Context, x *exchange, resp *http.Response,
 	if login.Removed && x.route == wire.Auth && x.sent && h.numbered(x) && !x.silent && !h.Settings.Observe {
 		return h.startOver(x)
 	}
-	h.bindTab(ctx, x, resp)
-	return nil
+	return h.bindTab(ctx, x, resp)
 }
 
 // readPage takes an HTML page of Keycloak into memory, for the belt and for
