@@ -58,10 +58,24 @@ func (h *handler) served(serve func(http.ResponseWriter, *http.Request) error) h
 		r.Body = http.MaxBytesReader(w, r.Body, wire.MaxForm)
 		if err := serve(w, r); err != nil {
 			h.Metrics.refused(wire.None, err)
+			var of *failureOf
+			if errors.As(err, &of) {
+				h.Pages.Error(w, r, err, h.startLink(of.client)...)
+				return
+			}
 			h.Pages.Error(w, r, err)
 		}
 	})
 }
+
+// failureOf is a failure in the login for a client, which has a way on.
+type failureOf struct {
+	client string
+	error
+}
+
+// Unwrap returns the failure.
+func (f *failureOf) Unwrap() error { return f.error }
 
 // attemptOf finds the attempt of a page by the cookie of this browser.
 func (h *handler) attemptOf(r *http.Request) (flow.AttemptID, error) {
@@ -89,6 +103,9 @@ func (h *handler) attemptAnswered(w http.ResponseWriter, r *http.Request) error 
 	step := flow.StepName(r.PostForm.Get(stepField))
 	in := flow.Input{Kind: flow.Posted, Form: r.PostForm}
 	return h.atPosition(w, r, func(ctx context.Context, id flow.AttemptID) (flow.Position, error) {
+		if !h.turns.take(w, r, id, r.PostForm.Get(turnField)) {
+			return h.Engine.Look(ctx, id)
+		}
 		return h.Engine.Answer(ctx, id, step, in)
 	})
 }
@@ -200,7 +217,7 @@ func (h *handler) refuseHeld(ctx context.Context, rec flow.Record, why string) e
 	if err := h.end(ctx, e); err != nil {
 		return laterFault(err)
 	}
-	return refusalFault(why)
+	return &failureOf{rec.Client, refusalFault(why)}
 }
 
 // ask shows the step that is asked.
@@ -221,7 +238,8 @@ func (h *handler) ask(w http.ResponseWriter, r *http.Request, p flow.Position) e
 	page := web.Page{
 		Set: string(p.Step), Name: p.Outcome.View.Page, Data: p.Outcome.View.Data, Problems: p.Outcome.View.Problems,
 		Refresh: p.Outcome.View.Refresh, Action: here, Back: here,
-		Hidden: []web.Field{{Name: stepField, Value: string(p.Step)}}, Step: p.At, Steps: p.Of,
+		Hidden: []web.Field{{Name: stepField, Value: string(p.Step)}, {Name: turnField, Value: newTurn()}},
+		Step:   p.At, Steps: p.Of,
 	}
 	if p.Step == flow.Authenticators {
 		page.Set = ""

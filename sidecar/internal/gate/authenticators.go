@@ -41,10 +41,16 @@ func (s *Review) show(list []account.Authenticator) flow.Outcome {
 	rows := make([]web.Reviewed, 0, len(list))
 	for _, x := range list {
 		rows = append(rows, web.Reviewed{
-			ID: x.ID, Type: x.Type, Label: x.Label, Created: x.Created, Keep: x.Created.Before(s.Since),
+			ID: x.ID, Type: x.Type, Label: x.Label, Created: x.Created, Keep: s.keeps(x),
 		})
 	}
 	return flow.Show(flow.View{Page: string(flow.Authenticators), Data: rows})
+}
+
+// keeps says what is kept unless the person says otherwise: what is older
+// than the introduction. An age that nobody knows is none.
+func (s *Review) keeps(x account.Authenticator) bool {
+	return !x.Created.IsZero() && x.Created.Before(s.Since)
 }
 
 // Resume removes whatever is not kept, and lists again: only when nothing is

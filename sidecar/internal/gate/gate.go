@@ -50,6 +50,7 @@ type handler struct {
 	outer   wire.Forwarding
 	clear   *clearances
 	limit   *anonymous
+	turns   *turns
 	proxy   *httputil.ReverseProxy
 	cross   *http.CrossOriginProtection
 	own     http.Handler
@@ -75,7 +76,7 @@ func (g *Gate) Handler() (http.Handler, error) {
 	}
 	h := &handler{
 		Gate: g, surface: surface, origin: origin, outer: outerSide(g.Settings.PublicURL),
-		clear: newClearances(g), limit: newAnonymous(g.Now), cross: http.NewCrossOriginProtection(),
+		clear: newClearances(g), limit: newAnonymous(g.Now), turns: newTurns(), cross: http.NewCrossOriginProtection(),
 	}
 	h.proxy = h.newProxy()
 	h.own = h.routes()
@@ -97,7 +98,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		h.Metrics.refused(x.route, err)
-		h.Pages.Error(w, r, err)
+		h.Pages.Error(w, r, err, h.startLink(x.client)...)
 	}
 }
 

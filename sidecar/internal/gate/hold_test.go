@@ -217,6 +217,32 @@ func TestWrongAnswersEndTheSession(t *testing.T) {
 	}
 }
 
+// TestSameFormTwiceIsOneTry: a double click, a reload of the answer.
+func TestSameFormTwiceIsOneTry(t *testing.T) {
+	for name, forget := range map[string]string{"same replica": "__Host-schleuse-turns", "another replica": ""} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			b, at := held(t, w)
+			page := b.get(at)
+			form := url.Values{"schleuse_step": {"egk"}, "schleuse_turn": {page.hidden("schleuse_turn")}, "digits": {"1"}}
+			b.post(at, form).want(http.StatusOK).shows("wrong")
+			for range 5 {
+				delete(b.cookies, forget)
+				if forget == "" {
+					handler, err := w.gate.Handler()
+					if err != nil {
+						t.Fatal(err)
+					}
+					w.handler = handler
+				}
+				b.post(at, form).want(http.StatusSeeOther)
+			}
+			page = b.get(at).shows("ask for digits")
+			b.answer(page, "digits", "0042").want(http.StatusSeeOther)
+		})
+	}
+}
+
 // TestFailingVoidsEveryAttemptOfTheSession: two tabs, one Keycloak session.
 func TestFailingVoidsEveryAttemptOfTheSession(t *testing.T) {
 	w := newWorld(t)

@@ -92,7 +92,7 @@ func (h *handler) failed(w http.ResponseWriter, r *http.Request, rec flow.Record
 		}
 	}
 	if key := rec.DenyKey; rec.DenyStep == "" && isRefusal(key) {
-		return refusalFault(key)
+		return &failureOf{rec.Client, refusalFault(key)}
 	}
 	page := web.Page{
 		Set: string(rec.DenyStep), Name: "denied", Data: web.Denied{Key: rec.DenyKey},
@@ -175,7 +175,7 @@ func (h *handler) mayLeave(ctx context.Context, rec flow.Record) error {
 	if err := h.Engine.Fail(ctx, rec.ID, whyEnded); err != nil {
 		return laterFault(err)
 	}
-	return attemptGone(errors.New("the session has ended"))
+	return &failureOf{rec.Client, attemptGone(errors.New("the session has ended"))}
 }
 
 // codeIsOld reports whether Keycloak would refuse the code that is held.

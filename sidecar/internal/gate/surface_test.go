@@ -62,6 +62,33 @@ func TestHeadersUpstream(t *testing.T) {
 	}
 }
 
+// TestRelativePath: Keycloak below /auth.
+func TestRelativePath(t *testing.T) {
+	w := newWorld(t, func(g *gate.Gate) {
+		g.Settings.PublicURL = &url.URL{Scheme: "https", Host: "login.test", Path: "/auth"}
+	})
+	w.keycloak.respond = func(rw http.ResponseWriter, r *http.Request) bool {
+		if path, ok := strings.CutPrefix(r.URL.Path, "/auth"); ok && r.Header.Get("X-Forwarded-Host") == "login.test" {
+			r.URL.Path = path
+			return false
+		}
+		http.NotFound(rw, r)
+		return true
+	}
+	b := w.browser()
+	b.get(oidcPath + "/certs").want(http.StatusNotFound)
+	b.get("/auth" + oidcPath + "/certs").want(http.StatusOK)
+	page := b.get("/auth" + authURL("app")).want(http.StatusOK).shows("ask for number")
+	if !strings.HasPrefix(page.action(), "/auth/realms/kasse/") {
+		t.Errorf("the form goes to %s", page.action())
+	}
+	next := b.post(page.action(), url.Values{"schleuse_request": {page.hidden("schleuse_request")}, "number": {"H202601057"}}).location()
+	b.get(next).want(http.StatusOK).shows(`value="H202601057"`)
+	if to := b.get("/auth" + realmPath + "/login-actions/restart?client_id=app&tab_id=x").want(http.StatusSeeOther); !strings.Contains(strings.Join(to.Header()["Set-Cookie"], "\n"), "Path=/auth/realms/kasse/") {
+		t.Errorf("cookies %v", to.Header())
+	}
+}
+
 // TestOwnCookiesStayHere and no name goes upstream twice.
 func TestOwnCookiesStayHere(t *testing.T) {
 	w, b := signedIn(t, account.Cleared)

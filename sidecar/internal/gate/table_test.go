@@ -78,6 +78,9 @@ func TestRequestRule(t *testing.T) {
 			if sent := strings.Contains(r.Header.Get("Cookie"), "KEYCLOAK_IDENTITY"); sent != tc.sent {
 				t.Errorf("identity cookie sent: %v, want %v", sent, tc.sent)
 			}
+			if n := w.keycloak.count("/auth") - before; n != 1 {
+				t.Errorf("%d requests went upstream", n)
+			}
 			if (codeOf(got) != "") != tc.sent {
 				t.Errorf("answer %s", got.location())
 			}
