@@ -51,9 +51,9 @@ func (c Clearance) String() string {
 // Authenticator is a means of signing in other than the password.
 type Authenticator struct {
 	ID      string
-	Type    string // Keycloak's credential type: otp, webauthn, webauthn-passwordless, recovery-authn-codes
-	Label   string // as the person named it; personal data
-	Created time.Time
+	Type    string    // Keycloak's credential type (otp, webauthn, webauthn-passwordless, recovery-authn-codes), or identity-provider: a link to a foreign issuer
+	Label   string    // as the person named it; personal data
+	Created time.Time // zero: not known
 }
 
 // Errors of the ports below. Any other error means that nothing was learnt

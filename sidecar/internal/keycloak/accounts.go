@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/Nerzal/gocloak/v13"
@@ -145,15 +147,30 @@ const maxAuthenticators = 100
 
 const passwordType = "password"
 
-// Authenticators lists the account's means of signing in but the password.
+// linkType and linkPrefix mark the link to an account of a foreign issuer. It
+// signs the person in as a credential does, and can be made with the password
+// alone.
+const (
+	linkType   = "identity-provider"
+	linkPrefix = "identity-provider."
+)
+
+// Authenticators lists the account's means of signing in but the password:
+// its credentials, and its links to foreign issuers, of which Keycloak does
+// not know when they were made.
 func (c *Client) Authenticators(ctx context.Context, id account.ID) ([]account.Authenticator, error) {
 	if !plainID(string(id)) {
 		return nil, account.ErrNotFound
 	}
 	var credentials []*gocloak.CredentialRepresentation
+	var links []*gocloak.FederatedIdentityRepresentation
 	err := c.read(ctx, "reading an account's authenticators", func(ctx context.Context, t *token) (err error) {
 		credentials, err = c.api.GetCredentials(ctx, t.access, c.Realm, string(id))
-		return list(credentials, err)
+		if err = list(credentials, err); err != nil {
+			return err
+		}
+		links, err = c.api.GetUserFederatedIdentities(ctx, t.access, c.Realm, string(id))
+		return list(links, err)
 	})
 	switch {
 	case gone(err, "User"):
@@ -161,6 +178,14 @@ func (c *Client) Authenticators(ctx context.Context, id account.ID) ([]account.A
 	case err != nil:
 		return nil, err
 	}
+	out := authenticators(credentials, links)
+	if len(out) > maxAuthenticators {
+		return nil, fmt.Errorf("the account has %d authenticators, at most %d are handled", len(out), maxAuthenticators)
+	}
+	return out, nil
+}
+
+func authenticators(credentials []*gocloak.CredentialRepresentation, links []*gocloak.FederatedIdentityRepresentation) []account.Authenticator {
 	var out []account.Authenticator
 	for _, cr := range credentials {
 		kind := gocloak.PString(cr.Type)
@@ -172,10 +197,13 @@ func (c *Client) Authenticators(ctx context.Context, id account.ID) ([]account.A
 			Created: time.UnixMilli(gocloak.PInt64(cr.CreatedDate)),
 		})
 	}
-	if len(out) > maxAuthenticators {
-		return nil, fmt.Errorf("the account has %d authenticators, at most %d are handled", len(out), maxAuthenticators)
+	for _, l := range links {
+		alias := gocloak.PString(l.IdentityProvider)
+		out = append(out, account.Authenticator{
+			ID: linkPrefix + alias, Type: linkType, Label: alias + ", " + gocloak.PString(l.UserName),
+		})
 	}
-	return out, nil
+	return out
 }
 
 // RemoveAuthenticator removes one of those that Authenticators lists.
@@ -192,13 +220,30 @@ func (c *Client) RemoveAuthenticator(ctx context.Context, id account.ID, authent
 		return err
 	}
 	// Only what is on the list: an id of the password's would lock the person out.
-	if !slices.ContainsFunc(present, func(a account.Authenticator) bool { return a.ID == authenticator }) || !plainID(authenticator) {
+	if !slices.ContainsFunc(present, func(a account.Authenticator) bool { return a.ID == authenticator }) {
+		return nil
+	}
+	if alias, ok := strings.CutPrefix(authenticator, linkPrefix); ok {
+		return c.unlink(ctx, id, alias)
+	}
+	if !plainID(authenticator) {
 		return nil
 	}
 	err = c.write(ctx, "removing an authenticator", func(ctx context.Context, t *token) error {
 		return c.api.DeleteCredentials(ctx, t.access, c.Realm, string(id), authenticator)
 	})
 	if gone(err, "Credential") {
+		return nil
+	}
+	return err
+}
+
+// unlink takes away the link to a foreign issuer.
+func (c *Client) unlink(ctx context.Context, id account.ID, alias string) error {
+	err := c.write(ctx, "removing a link to a foreign issuer", func(ctx context.Context, t *token) error {
+		return c.api.DeleteUserFederatedIdentity(ctx, t.access, c.Realm, string(id), url.PathEscape(alias))
+	})
+	if gone(err, "Link") {
 		return nil
 	}
 	return err

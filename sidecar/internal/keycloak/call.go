@@ -146,13 +146,13 @@ func (c *Client) attempt(ctx context.Context, op operation) error {
 func (s *Status) sensible() bool { return s.missing() != "" }
 
 // missing returns what Keycloak says that there is none of: "User",
-// "Session", "Credential" or "Role". A 404 without these words comes from a
+// "Session", "Credential", "Link" or "Role". A 404 without these words comes from a
 // wrong path, a wrong realm or a proxy, and says nothing.
 func (s *Status) missing() string {
 	if s.Code != http.StatusNotFound {
 		return ""
 	}
-	for _, word := range []string{"User", "Session", "Sesssion", "Credential", "Role"} {
+	for _, word := range []string{"User", "Session", "Sesssion", "Credential", "Link", "Role"} {
 		if strings.Contains(s.body, ": "+word+" not found") {
 			return strings.Replace(word, "sss", "ss", 1)
 		}

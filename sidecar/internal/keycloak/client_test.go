@@ -377,18 +377,26 @@ func TestAuthenticatorsAreAllButThePassword(t *testing.T) {
 	credentials := "GET " + users + string(anna) + "/credentials"
 	remove := func(id string) string { return "DELETE " + users + string(anna) + "/credentials/" + id }
 	body := ok(`[{"id":"c0","type":"password","createdDate":1795500757771},{"id":"c1","type":"otp","userLabel":"Telefon","createdDate":1795500757771}]`)
-	s, c := play(t, map[string][]answer{rolesOf: ok(plainRoles), credentials: body, remove("c1"): {{code: 204}, {code: 404, body: `{"error":"Credential not found"}`}}})
+	links := "GET " + users + string(anna) + "/federated-identity"
+	unlink := "DELETE " + users + string(anna) + "/federated-identity/fremd"
+	s, c := play(t, map[string][]answer{
+		rolesOf: ok(plainRoles), credentials: body, links: ok(`[{"identityProvider":"fremd","userId":"x","userName":"ottilie"}]`),
+		remove("c1"): {{code: 204}, {code: 404, body: `{"error":"Credential not found"}`}}, unlink: {{code: 204}, {code: 404, body: `{"error":"Link not found"}`}},
+	})
 	got, err := c.Authenticators(t.Context(), anna)
-	want := []account.Authenticator{{ID: "c1", Type: "otp", Label: "Telefon", Created: time.UnixMilli(1795500757771)}}
+	want := []account.Authenticator{
+		{ID: "c1", Type: "otp", Label: "Telefon", Created: time.UnixMilli(1795500757771)},
+		{ID: "identity-provider.fremd", Type: "identity-provider", Label: "fremd, ottilie"},
+	}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%s, error %v", diff, err)
 	}
-	for _, id := range []string{"c1", "c1", "c0", "c7", "../../x"} {
+	for _, id := range []string{"c1", "c1", "c0", "c7", "../../x", "identity-provider.fremd", "identity-provider.fremd", "identity-provider.other"} {
 		if err := c.RemoveAuthenticator(t.Context(), anna, id); err != nil {
 			t.Errorf("removing %s: %v", id, err)
 		}
 	}
-	if s.count(remove("c1")) != 2 || s.count(remove("c0")) != 0 {
+	if s.count(remove("c1")) != 2 || s.count(remove("c0")) != 0 || s.count(unlink) != 2 {
 		t.Errorf("asked %v", s.asked)
 	}
 	_, c = play(t, map[string][]answer{rolesOf: ok(`[{"id":"r2","name":"mitarbeiter"}]`)})
