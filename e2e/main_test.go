@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strconv"
 	"testing"
 
 	"github.com/schleuse/schleuse/e2e/play"
@@ -27,7 +28,7 @@ func TestMain(m *testing.M) {
 func run(m *testing.M) (int, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	ports, err := stage.FreePorts()
+	settings, err := settingsOfRun()
 	if err != nil {
 		return 1, err
 	}
@@ -36,10 +37,27 @@ func run(m *testing.M) (int, error) {
 		return 1, err
 	}
 	defer os.RemoveAll(dir)
-	theatre, err = play.Set(ctx, play.Settings{Ports: ports, Dir: dir, Progress: stage.Progress{Out: os.Stderr}})
+	settings.Dir, settings.Progress = dir, stage.Progress{Out: os.Stderr}
+	theatre, err = play.Set(ctx, settings)
 	if err != nil {
 		return 1, err
 	}
 	defer theatre.Close()
 	return m.Run(), nil
+}
+
+// settingsOfRun takes free ports and a Keycloak of its own, or, to spare the
+// start while one works on a test, the one that SCHLEUSE_STAGE names by the
+// base of its ports.
+func settingsOfRun() (play.Settings, error) {
+	if running := os.Getenv("SCHLEUSE_STAGE"); running != "" {
+		base, err := strconv.Atoi(running)
+		if err != nil {
+			return play.Settings{}, fmt.Errorf("SCHLEUSE_STAGE: %w", err)
+		}
+		ports := stage.PortsFrom(base)
+		return play.Settings{Ports: ports, Keycloak: stage.RunningKeycloak(ports)}, nil
+	}
+	ports, err := stage.FreePorts()
+	return play.Settings{Ports: ports}, err
 }

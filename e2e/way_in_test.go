@@ -55,7 +55,7 @@ func TestWrongDigitsLeadToTheLock(t *testing.T) {
 	g.must(g.See("Sie haben noch 2 Versuche"))
 	g.looksGood("card-wrong")
 	g.digits("9992")
-	g.must(g.See("Sie haben noch"))
+	g.must(g.See("Sie haben noch einen Versuch"))
 	g.digits("9993")
 	g.must(g.See("0800 000 0000"))
 	g.looksGood("card-locked")

@@ -51,7 +51,7 @@ func (t *Tab) Type(field, text string) error {
 	if err := t.Focus(field); err != nil {
 		return err
 	}
-	if _, err := t.evaluate("document.activeElement.select && document.activeElement.select()"); err != nil {
+	if _, err := t.evaluate("document.activeElement?.select?.()"); err != nil {
 		return err
 	}
 	return t.do("typing into "+field, chromedp.KeyEvent(text))
@@ -70,16 +70,22 @@ func (t *Tab) Focus(field string) error {
 	})()`, quoted(field)))
 }
 
-// Press clicks the button or link that begins with these words.
+// Press clicks the button or link that begins with these words and waits for
+// the page to which it leads.
 func (t *Tab) Press(words string) error {
-	return t.find("button or link "+words, fmt.Sprintf(`(() => {
+	err := t.find("button or link "+words, fmt.Sprintf(`(() => {
 		const wanted = %s;
-		const all = [...document.querySelectorAll('button, a[href], input[type=submit], summary, [role=button]')];
+		const all = [...document.querySelectorAll('button, a[href], input[type=submit]')];
 		const found = all.find(e => (e.innerText || e.value || '').trim().startsWith(wanted));
 		if (!found) return false;
+		window.pageBeforePress = true;
 		found.click();
 		return true;
 	})()`, quoted(words)))
+	if err != nil {
+		return err
+	}
+	return t.find("another page after pressing "+words, "!window.pageBeforePress && document.readyState === 'complete'")
 }
 
 // Keys types keys at the focus: "\t" for Tab, "\r" for Enter, letters.

@@ -34,21 +34,28 @@ type Settings struct {
 	Ports    stage.Ports
 	Dir      string // folder for binary, configuration and state; must exist
 	Progress stage.Progress
-	Log      io.Writer // takes Keycloak's log; may be nil
+	Log      io.Writer       // takes Keycloak's log; may be nil
+	Keycloak *stage.Keycloak // one that runs already; nil: start one
 }
 
 // Set sets the stage. Everything ends with ctx and with this process.
 func Set(ctx context.Context, settings Settings) (*Play, error) {
-	if taken := settings.Ports.Taken(); len(taken) > 0 {
+	if taken := settings.Ports.Taken(); len(taken) > 0 && settings.Keycloak == nil {
 		return nil, fmt.Errorf("ports %v are taken; end what uses them, or set DEMO_PORT_BASE to another block", taken)
 	}
 	cache, err := stage.OpenCache(settings.Progress)
 	if err != nil {
 		return nil, err
 	}
-	p := &Play{Cache: cache, Ports: settings.Ports, Dir: settings.Dir, Binary: filepath.Join(settings.Dir, "schleuse")}
+	p := &Play{
+		Cache: cache, Ports: settings.Ports, Dir: settings.Dir,
+		Keycloak: settings.Keycloak, Binary: filepath.Join(settings.Dir, "schleuse"),
+	}
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.Go(func() error {
+		if p.Keycloak != nil {
+			return nil
+		}
 		var err error
 		p.Keycloak, err = cache.StartKeycloak(ctx, stage.KeycloakSpec{Ports: settings.Ports, Log: settings.Log})
 		return err
@@ -79,7 +86,6 @@ func build(ctx context.Context, progress stage.Progress, target string) error {
 	return progress.During("building schleuse", func() error {
 		cmd := exec.CommandContext(ctx, "go", "build", "-o", target, "./sidecar/cmd/schleuse")
 		cmd.Dir = root
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			return fmt.Errorf("go build: %w\n%s", err, out)

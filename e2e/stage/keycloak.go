@@ -271,14 +271,23 @@ func (k *Keycloak) pointClients(ctx context.Context, ports Ports) error {
 	return nil
 }
 
+// RunningKeycloak is one that `go run ./e2e/cmd/stage` has started in this
+// block of ports. Stop leaves it running.
+func RunningKeycloak(ports Ports) *Keycloak {
+	return &Keycloak{URL: ports.KeycloakURL(), Admin: &Admin{URL: ports.KeycloakURL(), Realm: Realm}}
+}
+
 // Done is closed when the server has ended.
 func (k *Keycloak) Done() <-chan struct{} { return k.process.Done() }
 
 // Tail returns the last lines of the server's output.
 func (k *Keycloak) Tail() string { return k.process.Tail() }
 
-// Stop ends the server and removes its folder.
+// Stop ends the server and removes its folder, if it was started here.
 func (k *Keycloak) Stop() {
+	if k.process == nil {
+		return
+	}
 	k.process.Stop()
 	os.RemoveAll(k.dir)
 }
