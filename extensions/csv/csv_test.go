@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -179,6 +180,35 @@ func TestWrongCheckDigitsCanBeAllowed(t *testing.T) {
 	s := prepare(t, file("A123456789;active;B;;;;;;"))
 	s.parts = s.Open(t, csv.Factory(), "file: "+s.path+"\nstrict_check_digits: false")
 	s.knows("A123456789", true)
+}
+
+func TestAHugeFileIsNotRead(t *testing.T) {
+	s := prepare(t, file(anna))
+	if err := os.Truncate(s.path, 128<<20+1); err != nil { // of holes: it takes no space
+		t.Fatal(err)
+	}
+	_, err := csv.Factory().Open(t.Context(), s.Host, extensiontest.Decoder("file: "+s.path))
+	if err == nil || !strings.Contains(err.Error(), "at most 134217728 are read") {
+		t.Errorf("%v", err)
+	}
+}
+
+// A pipe says that it has no size, as a file does that is just being written.
+func TestAFileThatGrowsIsNotTaken(t *testing.T) {
+	s := prepare(t, file(anna))
+	pipe := s.path + ".pipe"
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	written := make(chan error, 1)
+	go func() { written <- os.WriteFile(pipe, []byte(file(anna)), 0o600) }()
+	_, err := csv.Factory().Open(t.Context(), s.Host, extensiontest.Decoder("file: "+pipe))
+	if err == nil || !strings.Contains(err.Error(), "changed while it was read") {
+		t.Errorf("%v", err)
+	}
+	if err := <-written; err != nil {
+		t.Error(err)
+	}
 }
 
 func TestConfig(t *testing.T) {

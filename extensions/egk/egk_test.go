@@ -1,6 +1,7 @@
 package egk_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/schleuse/schleuse/extensions/egk"
+	"github.com/schleuse/schleuse/sidecar/extension"
 	"github.com/schleuse/schleuse/sidecar/extension/extensiontest"
 	"github.com/schleuse/schleuse/sidecar/fault"
 	"github.com/schleuse/schleuse/sidecar/flow"
@@ -212,6 +214,27 @@ func TestWhatIsNoCardNumberIsNotCounted(t *testing.T) {
 	}
 }
 
+func TestTheEightNewestCardsCount(t *testing.T) {
+	s := begin(t, "tries: 10")
+	var cards []member.Card
+	for i := range 20 {
+		cards = append(cards, member.Card{LastFour: fmt.Sprintf("90%02d", i), State: member.CardActive, ValidFrom: day("2020-01-01").AddDate(0, i, 0)})
+	}
+	has(member.StatusActive, cards...)(s.Stage)
+	s.expect(s.says(s.Attempt(), "9011"), "problem.wrong 4")
+	s.expect(s.says(s.Attempt(), "9012"), "done")
+	s.expect(s.says(s.Attempt(), "9019"), "done")
+}
+
+func TestTriesLeftAreThoseOfTheFreshestCard(t *testing.T) {
+	s := begin(t, "tries: 10")
+	has(member.StatusActive, arrived)(s.Stage)
+	s.expect(s.says(s.Attempt(), "0001"), "problem.wrong 4")
+	s.expect(s.says(s.Attempt(), "0001"), "problem.wrong 3")
+	has(member.StatusActive, old, arrived)(s.Stage)
+	s.expect(s.says(s.Attempt(), "0001"), "problem.wrong 4")
+}
+
 func TestAnotherAccountIsAnotherCount(t *testing.T) {
 	s := begin(t, "")
 	for range 3 {
@@ -230,11 +253,15 @@ func TestNothingIsAskedBeforeSomebodySignedIn(t *testing.T) {
 	a := s.Attempt()
 	a.Account = ""
 	for range 5 {
-		if out, err := s.step.Resume(t.Context(), a, extensiontest.Post("digits", "0001")); err == nil {
-			t.Errorf("%+v", out)
-		}
-		if out, err := s.step.Begin(t.Context(), a); err == nil {
-			t.Errorf("%+v", out)
+		for _, ask := range []func() (flow.Outcome, error){
+			func() (flow.Outcome, error) { return s.step.Begin(t.Context(), a) },
+			func() (flow.Outcome, error) {
+				return s.step.Resume(t.Context(), a, extensiontest.Post("digits", "0001"))
+			},
+		} {
+			if out, err := ask(); err == nil || !strings.Contains(err.Error(), "before anybody signed in") {
+				t.Errorf("%+v, %v", out, err)
+			}
 		}
 	}
 	if len(s.Counters.Taken()) > 0 {
@@ -254,6 +281,28 @@ func TestGuessingAtOnceIsBounded(t *testing.T) {
 	}
 	s.Clock.Pass(time.Minute)
 	s.expect(s.says(s.Attempt(), "7391"), "denied.locked")
+}
+
+// stale are counters whose look sees nothing of what others count meanwhile.
+type stale struct{ *extensiontest.Counters }
+
+func (stale) Look(context.Context, ...extension.Limit) (extension.Taken, error) {
+	return extension.Taken{OK: true, Left: 5}, nil
+}
+
+// The counting itself decides, not the look before it.
+func TestWhatIsNotCountedIsNotCompared(t *testing.T) {
+	stage := extensiontest.NewStage("egk")
+	stage.Host.Counters = stale{stage.Counters}
+	s := asked{t, stage, stage.Open(t, egk.Factory(), "").Step}
+	for range 3 {
+		s.expect(s.says(s.Attempt(), "0001"), "problem.wrong 5")
+	}
+	s.expect(s.says(s.Attempt(), "0001"), "problem.busy")
+	s.expect(s.says(s.Attempt(), "7391"), "problem.busy")
+	if n := len(s.Audit.Entries()); n != 3 {
+		t.Errorf("%d comparisons, want 3", n)
+	}
 }
 
 // A button pressed twice, or eight times: one is done, none is refused.

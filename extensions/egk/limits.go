@@ -86,7 +86,7 @@ func (l limits) take(ctx context.Context, id account.ID, cards []member.Card) (b
 // right takes a right answer back, and forgets the wrong ones before it: it
 // was the person. A card's wrong answers are never forgotten.
 func (l limits) right(ctx context.Context, id account.ID, cards []member.Card) error {
-	if err := l.counters.Refund(ctx, l.all(id, cards)[1:]...); err != nil {
+	if err := l.counters.Refund(ctx, l.all(id, cards)...); err != nil {
 		return err
 	}
 	return l.counters.Clear(ctx, l.perPerson(id))

@@ -89,6 +89,27 @@ func TestNobodyIsLookedUp(t *testing.T) {
 	}
 }
 
+func TestAnotherNumberReplacesTheFirst(t *testing.T) {
+	s := extensiontest.NewStage("kvnr")
+	parts := s.Open(t, kvnr.Factory(), "")
+	a := s.Attempt()
+	before(a)
+	if _, err := extensiontest.Walk(t.Context(), parts.Step, a, posts("number", "A123456780", "wish", "number", "number", "B123456782")...); err != nil || a.Number != "B123456782" {
+		t.Errorf("number %q, %v", string(a.Number), err)
+	}
+}
+
+func TestAFieldThatComesTwiceSaysNothing(t *testing.T) {
+	s := extensiontest.NewStage("kvnr")
+	parts := s.Open(t, kvnr.Factory(), "")
+	a := s.Attempt()
+	before(a)
+	out, err := extensiontest.Walk(t.Context(), parts.Step, a, extensiontest.Post("number", "A123456780", "number", "B123456782"))
+	if err != nil || a.Number != "" || out.View.Problems[0].Key != "problem.empty" {
+		t.Errorf("number %q, %+v, %v", string(a.Number), out, err)
+	}
+}
+
 func TestTheOperatorsText(t *testing.T) {
 	s := extensiontest.NewStage("kvnr")
 	config := "registration_text: {de: \"Eins.\\n \\n\\nZwei.\", en: One.}\nrecovery_text: {de: Drei.}"

@@ -87,8 +87,8 @@ func (c *Counters) tightest(limits []extension.Limit) (extension.Taken, error) {
 	if c.broken != nil {
 		return extension.Taken{}, c.broken
 	}
-	if len(limits) == 0 {
-		return extension.Taken{}, errors.New("no limit")
+	if len(limits) == 0 || len(limits) > 16 {
+		return extension.Taken{}, errors.New("no limit, or more than 16")
 	}
 	var tight extension.Taken
 	for i, l := range limits {

@@ -14,6 +14,9 @@ import (
 	"github.com/schleuse/schleuse/sidecar/internal/web"
 )
 
+// maxPage is more than any page has that does not repeat what was sent.
+const maxPage = 48 << 10
+
 // judge shows what an extension says, as the program does.
 type judge struct {
 	pages *web.Pages
@@ -118,6 +121,9 @@ func (j *judge) view(t *testing.T, v flow.View) {
 		body := w.Body.String()
 		if w.Code != http.StatusOK || !strings.Contains(body, "</html>") {
 			t.Errorf("page %q in %s cannot be shown: status %d", v.Page, lang, w.Code)
+		}
+		if len(body) > maxPage {
+			t.Errorf("page %q has %d bytes: it repeats what was sent without bound", v.Page, len(body))
 		}
 		for _, p := range v.Problems {
 			if text := j.pages.Text(r, "mine", p.Key, p.Args); text == "" {
