@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -147,6 +148,10 @@ func (s attempts) update(ctx context.Context, tx *sql.Tx, id flow.AttemptID, fn 
 	if err != nil {
 		return before, err
 	}
+	unchanged, err := json.Marshal(before) // now, because fn may change maps in place
+	if err != nil {
+		return before, err
+	}
 	after := before
 	after.Held = bytes.Clone(before.Held)
 	if err := fn(&after); err != nil {
@@ -154,6 +159,9 @@ func (s attempts) update(ctx context.Context, tx *sql.Tx, id flow.AttemptID, fn 
 	}
 	if err := checkChange(before, after); err != nil {
 		return after, answer{err}
+	}
+	if now, err := json.Marshal(after); err == nil && bytes.Equal(now, unchanged) {
+		return after, nil
 	}
 	return after, s.save(ctx, tx, before, after)
 }

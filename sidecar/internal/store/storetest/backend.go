@@ -23,15 +23,17 @@ import (
 type Backend struct {
 	// Replicas is how many stores may be open on one database.
 	Replicas int
-	// Fresh returns the dsn of an empty database.
+	// Fresh returns the dsn of a database without rows. It may be the same one
+	// again: what the test before opened must be closed.
 	Fresh func(t *testing.T) string
+	// Empty returns the dsn of a database without tables.
+	Empty func(t *testing.T) string
 }
 
 // SQLite is a file in the test's own folder.
 func SQLite() Backend {
-	return Backend{Replicas: 1, Fresh: func(t *testing.T) string {
-		return "sqlite:" + filepath.Join(t.TempDir(), "schleuse.db")
-	}}
+	file := func(t *testing.T) string { return "sqlite:" + filepath.Join(t.TempDir(), "schleuse.db") }
+	return Backend{Replicas: 1, Fresh: file, Empty: file}
 }
 
 // PostgresEnv names the environment variable that may hold the URL of a
@@ -39,16 +41,31 @@ func SQLite() Backend {
 const PostgresEnv = "SCHLEUSE_TEST_POSTGRES"
 
 // Postgres is a PostgreSQL: the one that PostgresEnv names, else one started
-// for main's tests, which stop ends. Each test gets a schema of its own.
-func Postgres(main context.Context) (b Backend, stop func(), err error) {
-	base, stop := os.Getenv(PostgresEnv), func() {}
+// for main's tests. The function that is returned ends what was started.
+func Postgres(main context.Context) (Backend, func(), error) {
+	base, end, err := os.Getenv(PostgresEnv), func() {}, error(nil)
 	if base == "" {
-		base, stop, err = startPostgres(main)
+		base, end, err = startPostgres(main)
 	}
 	if err != nil {
 		return Backend{}, nil, fmt.Errorf("%w\n`make test` installs PostgreSQL; %s=postgres://… takes another one", err, PostgresEnv)
 	}
-	return Backend{Replicas: 2, Fresh: func(t *testing.T) string { return freshSchema(t, base) }}, stop, nil
+	schema, err := newSchema(base)
+	if err != nil {
+		end()
+		return Backend{}, nil, err
+	}
+	b := Backend{
+		Replicas: 2,
+		Fresh:    func(t *testing.T) string { return emptied(t, schema) },
+		Empty:    func(t *testing.T) string { return emptySchema(t, base) },
+	}
+	return b, func() {
+		if err := dropSchema(base, schema); err != nil {
+			fmt.Fprintln(os.Stderr, "left behind:", err)
+		}
+		end()
+	}, nil
 }
 
 func startPostgres(ctx context.Context) (base string, stop func(), err error) {
@@ -63,34 +80,61 @@ func startPostgres(ctx context.Context) (base string, stop func(), err error) {
 	return p.URL, p.Stop, nil
 }
 
-func freshSchema(t *testing.T, base string) string {
-	t.Helper()
+// newSchema makes a schema and returns the URL that leads to it.
+func newSchema(base string) (string, error) {
+	u, err := url.Parse(base)
+	if err != nil {
+		return "", err
+	}
 	var raw [8]byte
 	rand.Read(raw[:])
 	name := "test_" + hex.EncodeToString(raw[:])
-	exec(t, base, "CREATE SCHEMA "+name)
-	t.Cleanup(func() { exec(t, base, "DROP SCHEMA "+name+" CASCADE") })
-	u, err := url.Parse(base)
-	if err != nil {
-		t.Fatal(err)
-	}
 	q := u.Query()
 	q.Set("search_path", name)
 	u.RawQuery = q.Encode()
-	return u.String()
+	return u.String(), exec(base, "CREATE SCHEMA "+name)
 }
 
-func exec(t *testing.T, dsn, statement string) {
+func dropSchema(base, schema string) error {
+	u, err := url.Parse(schema)
+	if err != nil {
+		return err
+	}
+	return exec(base, "DROP SCHEMA "+u.Query().Get("search_path")+" CASCADE")
+}
+
+func emptySchema(t *testing.T, base string) string {
 	t.Helper()
+	schema, err := newSchema(base)
+	must(t, err)
+	t.Cleanup(func() {
+		if err := dropSchema(base, schema); err != nil {
+			t.Error(err)
+		}
+	})
+	return schema
+}
+
+// emptied empties the tables, which is faster than making them anew.
+func emptied(t *testing.T, schema string) string {
+	t.Helper()
+	must(t, exec(schema, `DO $$ DECLARE t text; BEGIN
+		FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND tablename <> 'goose_db_version'
+		LOOP EXECUTE 'DELETE FROM ' || quote_ident(t); END LOOP; END $$`))
+	return schema
+}
+
+func exec(dsn, statement string) error {
 	ctx := context.Background() // cleaning up comes after the test's own context
 	c, err := pgx.Connect(ctx, dsn)
 	if err != nil {
-		t.Fatalf("PostgreSQL: %v", err)
+		return fmt.Errorf("PostgreSQL: %w", err)
 	}
 	defer c.Close(ctx)
 	if _, err := c.Exec(ctx, statement); err != nil {
-		t.Fatalf("PostgreSQL: %v", err)
+		return fmt.Errorf("PostgreSQL: %w", err)
 	}
+	return nil
 }
 
 // Clock is a time that the test moves. It is safe for concurrent use.
