@@ -156,14 +156,25 @@ func (s *scene) login(target string) *visitor.Page {
 	return s.password(s.get(target))
 }
 
-// password answers the number page, where there is one, and Keycloak's form.
+// password answers the number page, where there is one, and Keycloak's form,
+// in the order in which they come.
 func (s *scene) password(page *visitor.Page) *visitor.Page {
 	s.Helper()
-	if form, err := page.Form("number"); err == nil {
-		page = s.submit(form, url.Values{"number": {s.person.Number}})
+	for range 3 {
+		if form, err := page.Form("number"); err == nil {
+			page = s.wish(s.submit(form, url.Values{"number": {s.person.Number}}))
+		}
+		form, err := page.Form("password")
+		if err != nil {
+			break
+		}
+		page = s.submit(form, url.Values{"username": {s.person.Number}, "password": {s.person.Password}})
+		if _, err := page.Form("number"); err != nil {
+			return page
+		}
 	}
-	page = s.wish(page)
-	return s.submit(s.form(page, "password"), url.Values{"username": {s.person.Number}, "password": {s.person.Password}})
+	s.Fatalf("no password is asked at %s (%d): %s%s", page.URL.Path, page.Status, page.Text(), s.recorder.trail())
+	return nil
 }
 
 // wish says, where it is asked, that the person wants to sign in.
