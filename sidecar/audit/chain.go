@@ -37,8 +37,8 @@ type Batch struct {
 }
 
 // Hash returns the batch's link: SHA-256 over stream, sequence number, the
-// link before and every line, all length-prefixed. Of the sealed payload only
-// its hash goes in, so that it may be removed later without touching the chain.
+// link before and every line, all length-prefixed. The sealed payload goes in
+// as it is stored, so that a link says the same whether its key still exists.
 func (b Batch) Hash() Hash {
 	h := sha256.New()
 	write(h, []byte("schleuse/audit/1"))

@@ -14,6 +14,10 @@ import (
 var postgres storetest.Backend
 
 func TestMain(m *testing.M) {
+	if dir := os.Getenv(childEnv); dir != "" {
+		fmt.Fprintln(os.Stderr, child(dir))
+		os.Exit(1)
+	}
 	b, stop, err := storetest.Postgres(context.Background())
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
