@@ -163,6 +163,7 @@ func TestThreeWrongLockForADay(t *testing.T) {
 	s.expect(s.says(a, "0001"), "problem.wrong 2")
 	s.expect(s.says(a, "0002"), "problem.wrong 1")
 	s.expect(s.says(a, "0003"), "denied.locked")
+	s.expect(s.begins(a), "denied.locked")
 	s.Clock.Pass(time.Minute)
 	s.expect(s.says(a, "7391"), "denied.locked")
 	s.expect(s.begins(a), "denied.locked")

@@ -32,6 +32,12 @@ func (l limits) perCard(id account.ID, c member.Card) extension.Limit {
 	return extension.Limit{Name: "card", Subject: subject, Max: l.config.TriesPerCard}
 }
 
+// settled marks for a moment that a wrong answer used a limit up, so that
+// nobody need wait for the verdict of a try under way.
+func (l limits) settled(id account.ID) extension.Limit {
+	return extension.Limit{Name: "settled", Subject: string(id), Max: 1, Window: underWay}
+}
+
 // all are the limits of one try against these cards.
 func (l limits) all(id account.ID, cards []member.Card) []extension.Limit {
 	out := []extension.Limit{l.perPerson(id)}
@@ -46,8 +52,9 @@ type standing struct {
 	cards []member.Card // those that bear another try
 	left  int           // tries
 	spent string        // why no try is left, as a catalogue key; "" = one is
-	// recent says that a try was counted a moment ago.
-	recent bool
+	// pending says that a try was counted a moment ago, and that its verdict
+	// may give it back.
+	pending bool
 }
 
 // look says where a person stands, without counting.
@@ -56,7 +63,11 @@ func (l limits) look(ctx context.Context, id account.ID, cards []member.Card) (s
 	if err != nil {
 		return standing{}, err
 	}
-	s := standing{recent: l.now().Before(person.Until.Add(underWay - l.config.Lock))}
+	settled, err := l.counters.Look(ctx, l.settled(id))
+	if err != nil {
+		return standing{}, err
+	}
+	s := standing{pending: settled.OK && l.now().Before(person.Until.Add(underWay-l.config.Lock))}
 	best := 0
 	for _, c := range cards {
 		card, err := l.counters.Look(ctx, l.perCard(id, c))
@@ -83,11 +94,17 @@ func (l limits) take(ctx context.Context, id account.ID, cards []member.Card) (b
 	return taken.OK && err == nil, err
 }
 
+// settle records the verdict that a limit is used up by a wrong answer.
+func (l limits) settle(ctx context.Context, id account.ID) error {
+	_, err := l.counters.Take(ctx, l.settled(id))
+	return err
+}
+
 // right takes a right answer back, and forgets the wrong ones before it: it
 // was the person. A card's wrong answers are never forgotten.
 func (l limits) right(ctx context.Context, id account.ID, cards []member.Card) error {
 	if err := l.counters.Refund(ctx, l.all(id, cards)...); err != nil {
 		return err
 	}
-	return l.counters.Clear(ctx, l.perPerson(id))
+	return l.counters.Clear(ctx, l.perPerson(id), l.settled(id))
 }

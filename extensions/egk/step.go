@@ -42,7 +42,7 @@ func (s *step) Begin(ctx context.Context, a *flow.Attempt) (flow.Outcome, error)
 	switch {
 	case err != nil:
 		return later(err)
-	case at.spent != "" && at.recent:
+	case at.spent != "" && at.pending:
 		return busy(cards, ""), nil
 	case at.spent != "":
 		return flow.Deny(at.spent), nil
@@ -65,7 +65,7 @@ func (s *step) Resume(ctx context.Context, a *flow.Attempt, in flow.Input) (flow
 	switch {
 	case err != nil:
 		return later(err)
-	case at.spent != "" && !at.recent:
+	case at.spent != "" && !at.pending:
 		return flow.Deny(at.spent), nil
 	case at.spent != "":
 		return busy(cards, typed), nil
@@ -113,6 +113,9 @@ func (s *step) wrong(ctx context.Context, a *flow.Attempt, cards []member.Card, 
 		return later(err)
 	}
 	if at.spent != "" {
+		if err := s.limits.settle(ctx, a.Account); err != nil {
+			return later(err)
+		}
 		return flow.Deny(at.spent), nil
 	}
 	return ask(at.cards, typed, flow.Problem{Field: "digits", Key: "problem.wrong", Args: map[string]any{"Count": at.left}}), nil
