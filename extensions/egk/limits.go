@@ -106,5 +106,5 @@ func (l limits) right(ctx context.Context, id account.ID, cards []member.Card) e
 	if err := l.counters.Refund(ctx, l.all(id, cards)...); err != nil {
 		return err
 	}
-	return l.counters.Clear(ctx, l.perPerson(id), l.settled(id))
+	return l.counters.Clear(ctx, l.perPerson(id))
 }
