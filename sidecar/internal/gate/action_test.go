@@ -164,7 +164,7 @@ func TestActionInsideASignedObject(t *testing.T) {
 		w := newWorld(t)
 		w.keycloak.respond = func(rw http.ResponseWriter, _ *http.Request) bool {
 			rw.Header().Set("Content-Type", "text/html")
-			rw.Write([]byte("<form action='/realms/kasse/login-actions/authenticate?tab_id=x'>")) //nolint:errcheck // a test's connection
+			rw.Write([]byte("<form action='/realms/kasse/login-actions/authenticate?tab_id=x'>"))
 			return true
 		}
 		w.browser().get(authURL("app", "request", object(t, claims))).want(http.StatusBadRequest)

@@ -36,8 +36,8 @@ func (h *handler) enter(w http.ResponseWriter, r *http.Request, x *exchange, bod
 		return malformed(err)
 	}
 	x.ask, x.client, x.silent = &ask, ask.Client, ask.Asks("none")
-	if done, err := h.staffEntry(w, x); done || err != nil {
-		return err
+	if h.staffEntry(w, x) {
+		return nil
 	}
 	if done, err := h.guardAction(w, r, x); done || err != nil {
 		return err
@@ -68,15 +68,15 @@ func (h *handler) needsNumber(x *exchange) bool {
 
 // staffEntry remembers that this request comes by the entry for staff, and
 // asks for it again without the mark.
-func (h *handler) staffEntry(w http.ResponseWriter, x *exchange) (done bool, err error) {
+func (h *handler) staffEntry(w http.ResponseWriter, x *exchange) (done bool) {
 	if !h.Settings.StaffEntry || !x.ask.Params.Has(staffParam) || x.in.Method == http.MethodPost {
-		return false, nil
+		return false
 	}
 	query := x.ask.Params.Without(staffParam).Encode()
 	x.tabs.put(tab{Key: requestKey(query), Kind: staff, Client: x.client, At: h.Now().Unix()})
 	h.writeTabs(w.Header(), x.tabs)
 	seeOther(w, wire.Target{Path: x.target.Path, Query: query}.String())
-	return true, nil
+	return true
 }
 
 // forwardAuthorization sends the request upstream. The number goes along as
@@ -187,7 +187,7 @@ func (h *handler) startOver(x *exchange) error {
 // Keycloak itself does when a login starts anew.
 func (h *handler) expireIdentity(header http.Header) {
 	for _, name := range []string{"KEYCLOAK_IDENTITY", "KEYCLOAK_SESSION"} {
-		c := http.Cookie{
+		c := http.Cookie{ //nolint:gosec // KEYCLOAK_SESSION is read by scripts, and goes along with cross-site requests as Keycloak set it
 			Name: name, Path: h.Settings.realmPath(), MaxAge: -1,
 			Secure: true, HttpOnly: name == "KEYCLOAK_IDENTITY", SameSite: http.SameSiteNoneMode,
 		}

@@ -43,7 +43,7 @@ func TestReleasedByteForByte(t *testing.T) {
 		rw.Header().Set("Content-Type", "text/html;charset=UTF-8")
 		rw.Header().Set("X-Robots-Tag", "none")
 		rw.WriteHeader(http.StatusAccepted)
-		rw.Write([]byte(body)) //nolint:errcheck // a test's connection
+		rw.Write([]byte(body))
 		return true
 	}
 	out := b.pass(b.password(page, "", "pw-a123456780")).want(http.StatusAccepted)
@@ -345,7 +345,7 @@ func TestTooLargeToBeHeld(t *testing.T) {
 		}
 		w.keycloak.sessions["sid-x"] = w.keycloak.people["a123456780"]
 		w.keycloak.setIdentity(rw, "sid-x")
-		rw.Write(make([]byte, 65<<10)) //nolint:errcheck // a test's connection
+		rw.Write(make([]byte, 65<<10))
 		return true
 	}
 	nothingLeft(t, b.password(page, "", "pw-a123456780").want(http.StatusBadGateway))

@@ -25,12 +25,12 @@ func (f *oauthFault) Error() string { return f.code + ": " + f.cause.Error() }
 // Unwrap returns the cause.
 func (f *oauthFault) Unwrap() error { return f.cause }
 
-func oauthFailure(status int, code string, cause error) error {
-	return &oauthFault{status: status, code: code, cause: cause}
+func oauthFailure(code string, cause error) error {
+	return &oauthFault{status: http.StatusBadRequest, code: code, cause: cause}
 }
 
 func invalidGrant(cause error) error {
-	return oauthFailure(http.StatusBadRequest, "invalid_grant", cause)
+	return oauthFailure("invalid_grant", cause)
 }
 
 // oauthError writes the error as Keycloak does. from holds Keycloak's headers

@@ -63,17 +63,19 @@ func (h *handler) rightPerson(ctx context.Context, x *exchange, login wire.Answe
 	if err != nil {
 		return x.tab.Number, "", fmt.Errorf("looking up who signed in: %w", err)
 	}
-	fresh := login.Identity.Session != x.hint.Session
 	switch {
-	case x.known && x.tab.Number != "":
-		if !acc.Is(x.tab.Number) {
-			return "", whyOtherAccount, nil
-		}
-		return x.tab.Number, "", nil
-	case fresh && !x.known && h.numbered(x) && person != account.Exempt:
+	case x.known && x.tab.Number != "" && !acc.Is(x.tab.Number):
+		return "", whyOtherAccount, nil
+	case h.withoutNumber(x, login) && person != account.Exempt:
 		return "", whyNoNumber, nil
 	}
 	return numberOf(acc), "", nil
+}
+
+// withoutNumber reports whether somebody signs in anew for whom no number was
+// typed although one should have been.
+func (h *handler) withoutNumber(x *exchange, login wire.Answer) bool {
+	return !x.known && h.numbered(x) && login.Identity.Session != x.hint.Session
 }
 
 // numberOf returns the insurance number of an account, "" for others'. Whether

@@ -124,7 +124,7 @@ func TestBelt(t *testing.T) {
 		},
 		"form": func(rw http.ResponseWriter) {
 			rw.Header().Set("Content-Type", "text/html")
-			rw.Write([]byte(`<FORM METHOD="POST" ACTION="https://app.test/cb"><INPUT NAME="code" VALUE="abc">`)) //nolint:errcheck // a test's connection
+			rw.Write([]byte(`<FORM METHOD="POST" ACTION="https://app.test/cb"><INPUT NAME="code" VALUE="abc">`))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -145,7 +145,7 @@ func TestPageThatNamesAnotherAccount(t *testing.T) {
 	w.keycloak.respond = func(rw http.ResponseWriter, _ *http.Request) bool {
 		rw.Header().Set("Content-Type", "text/html")
 		rw.WriteHeader(http.StatusBadRequest)
-		rw.Write([]byte("You are already authenticated as different user 'h202601057'")) //nolint:errcheck // a test's connection
+		rw.Write([]byte("You are already authenticated as different user 'h202601057'"))
 		return true
 	}
 	if got := b.password(page, "", "").want(http.StatusConflict); strings.Contains(got.Body.String(), "h202601057") {

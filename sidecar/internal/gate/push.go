@@ -30,14 +30,14 @@ func (h *handler) push(w http.ResponseWriter, r *http.Request, x *exchange) erro
 func (h *handler) pushedRequest(ctx context.Context, x *exchange, header http.Header, body []byte) error {
 	ask, err := wire.ReadPushed(header, body)
 	if err != nil {
-		return oauthFailure(http.StatusBadRequest, "invalid_request", err)
+		return oauthFailure("invalid_request", err)
 	}
 	if ask.Object == wire.Hidden && !h.observed(ctx, "hidden_request") {
-		return oauthFailure(http.StatusBadRequest, "invalid_request_object", errors.New("the object cannot be read"))
+		return oauthFailure("invalid_request_object", errors.New("the object cannot be read"))
 	}
 	action := ask.Params.Get(paramAction)
 	if len(action) > maxAction {
-		return oauthFailure(http.StatusBadRequest, "invalid_request", errors.New("kc_action is too long"))
+		return oauthFailure("invalid_request", errors.New("kc_action is too long"))
 	}
 	x.client = ask.Client
 	x.push = &Pushed{Client: ask.Client, Action: action, Signed: ask.Inside, PromptNone: ask.Asks("none")}

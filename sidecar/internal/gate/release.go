@@ -117,7 +117,7 @@ func (h *handler) startLink(client string) []web.Link {
 // release lets out what is held: once, to a person who is cleared now, of a
 // session that lives now. Whoever comes again gets the cookies alone.
 func (h *handler) release(w http.ResponseWriter, r *http.Request) error {
-	if r.Method != http.MethodGet || strings.Contains(r.Header.Get("Sec-Purpose"), "prefetch") {
+	if !navigates(r) {
 		return fault.New(fault.Invalid, "invalid", errors.New("a release is asked for by a navigation alone"))
 	}
 	id, err := h.attemptOf(r)
@@ -125,34 +125,48 @@ func (h *handler) release(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	rec, err := h.settle(r.Context(), id)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	if rec.Status != flow.Cleared && rec.Status != flow.Released {
-		if rec.Status == flow.Open {
-			seeOther(w, attemptPath(id, ""))
-			return nil
-		}
+	case rec.Status == flow.Open:
+		seeOther(w, attemptPath(id, ""))
+		return nil
+	case rec.Status != flow.Cleared && rec.Status != flow.Released:
 		return h.atRest(w, r, rec, flow.Outcome{})
 	}
 	if err := h.mayLeave(r.Context(), rec); err != nil {
 		return err
 	}
-	raw, first, err := h.Engine.Take(r.Context(), id, cookiesOnly)
-	switch {
-	case errors.Is(err, flow.ErrNoAttempt) || errors.Is(err, flow.ErrNotReady):
-		return attemptGone(err)
-	case err != nil:
-		return laterFault(err)
-	}
-	s, err := decodeHeld(raw)
+	s, first, err := h.take(r.Context(), id)
 	if err != nil {
-		return attemptGone(err)
+		return err
 	}
 	if !first || s.Follow || h.codeIsOld(s) {
 		return h.comeAgain(w, r, rec, s)
 	}
 	return h.letGo(w, r, rec, s)
+}
+
+// navigates reports whether a person goes somewhere, rather than a browser
+// looking ahead.
+func navigates(r *http.Request) bool {
+	return r.Method == http.MethodGet && !strings.Contains(r.Header.Get("Sec-Purpose"), "prefetch")
+}
+
+// take takes what is held out of the attempt: whole for the first, the
+// cookies for whoever comes again.
+func (h *handler) take(ctx context.Context, id flow.AttemptID) (s held, first bool, err error) {
+	raw, first, err := h.Engine.Take(ctx, id, cookiesOnly)
+	switch {
+	case errors.Is(err, flow.ErrNoAttempt) || errors.Is(err, flow.ErrNotReady):
+		return held{}, false, attemptGone(err)
+	case err != nil:
+		return held{}, false, laterFault(err)
+	}
+	if s, err = decodeHeld(raw); err != nil {
+		return held{}, false, attemptGone(err)
+	}
+	return s, first, nil
 }
 
 // mayLeave looks whether the person is cleared and the session lives, both

@@ -66,14 +66,16 @@ func (h *handler) login(ctx context.Context, x *exchange, resp *http.Response, l
 	h.Metrics.login(x.route, person)
 	verdict := decide(atResponse, person)
 	who, refusal, err := h.rightPerson(ctx, x, login, person)
-	switch {
-	case refusal != "" && !h.observed(ctx, "person"):
-		return h.wrongPerson(ctx, x, login, refusal)
-	case err != nil && !h.Settings.Observe:
+	if h.Settings.Observe {
+		return h.observeLogin(ctx, x, resp, login, verdict == forward && refusal == "")
+	}
+	if err != nil {
 		verdict = keep
 	}
 	switch {
-	case verdict == forward, verdict != forward && h.observed(ctx, "response"):
+	case refusal != "":
+		return h.wrongPerson(ctx, x, login, refusal)
+	case verdict == forward:
 		return h.letOut(ctx, x, resp, login)
 	case x.silent && verdict == keep:
 		return h.answer(laterFault(err))
@@ -84,6 +86,14 @@ func (h *handler) login(ctx context.Context, x *exchange, resp *http.Response, l
 	default:
 		return h.hold(ctx, x, resp, login, who)
 	}
+}
+
+// observeLogin lets a login out and reports whether it should have left.
+func (h *handler) observeLogin(ctx context.Context, x *exchange, resp *http.Response, login wire.Answer, right bool) error {
+	if !right {
+		h.observed(ctx, "response")
+	}
+	return h.letOut(ctx, x, resp, login)
 }
 
 // letOut records what leaves with the login of somebody who may pass.

@@ -129,7 +129,7 @@ func (h *handler) writeTabs(header http.Header, t *tabs) {
 	if !t.changed {
 		return
 	}
-	c := &http.Cookie{
+	c := &http.Cookie{ //nolint:gosec // None is meant, see above
 		Name: wire.OwnPrefix + numberCookie, Path: "/",
 		Secure: true, HttpOnly: true, SameSite: http.SameSiteNoneMode, MaxAge: -1,
 	}

@@ -43,11 +43,11 @@ func (h *handler) token(w http.ResponseWriter, r *http.Request, x *exchange) err
 func (h *handler) tokenRequest(ctx context.Context, x *exchange, header http.Header, body []byte) error {
 	req, err := wire.ReadTokenRequest(header, body)
 	if err != nil {
-		return oauthFailure(http.StatusBadRequest, "invalid_request", err)
+		return oauthFailure("invalid_request", err)
 	}
 	x.token, x.client, x.body = &tokenExchange{TokenRequest: req}, req.Client, []byte(req.Params.Encode())
 	if !h.grantPasses(req) && !h.observed(ctx, "grant") {
-		return oauthFailure(http.StatusBadRequest, "unsupported_grant_type", errors.New("the grant is closed"))
+		return oauthFailure("unsupported_grant_type", errors.New("the grant is closed"))
 	}
 	if req.Grant == wire.GrantClient {
 		return nil

@@ -114,8 +114,6 @@ func digitsStep() flow.Step {
 }
 
 // pages are the same for all tests: they take a while to parse.
-//
-//nolint:gochecknoglobals // a constant that has to be computed
 var pages = sync.OnceValues(func() (*web.Pages, error) {
 	set := func(field string) web.Set {
 		return web.Set{
