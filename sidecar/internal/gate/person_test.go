@@ -164,3 +164,37 @@ func TestForeignIdentityCookies(t *testing.T) {
 		t.Error("cleared by a cookie")
 	}
 }
+
+// TestPersonUnknownWhileClearanceIsRemembered: being cleared is not enough
+// when it cannot be found out whose account it is.
+func TestPersonUnknownWhileClearanceIsRemembered(t *testing.T) {
+	w := newWorld(t)
+	w.browser().signIn("app", "h202601057").want(http.StatusFound)
+	b := w.browser()
+	page := b.typeNumber(authURL("app"), "A123456780")
+	w.loginAs("h202601057", "sid-x")
+	w.keycloak.break_(true)
+	at := b.password(page, "", "").want(http.StatusSeeOther)
+	nothingLeft(t, at)
+	w.keycloak.break_(false)
+	b.get(at.location()).want(http.StatusForbidden)
+}
+
+// TestSilentAnswerForAnUncleared is repeated as if nobody were signed in.
+func TestSilentAnswerForAnUncleared(t *testing.T) {
+	w, b := signedIn(t, account.Cleared)
+	w.keycloak.respond = func(rw http.ResponseWriter, r *http.Request) bool {
+		params := map[string][]string{"redirect_uri": {"https://app.test/cb"}}
+		if !hasCookie(r, "KEYCLOAK_IDENTITY") {
+			w.keycloak.redirect(rw, params, map[string][]string{"error": {"login_required"}})
+			return true
+		}
+		w.keycloak.sessions["sid-other"] = w.keycloak.people["a123456780"]
+		w.keycloak.complete(rw, params, "sid-other")
+		return true
+	}
+	got := b.get(authURL("partner", "prompt", "none")).want(http.StatusFound)
+	if !strings.Contains(got.location(), "login_required") || codeOf(got) != "" {
+		t.Errorf("answer %s", got.location())
+	}
+}
