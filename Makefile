@@ -5,7 +5,9 @@ CACHE := $(or $(SCHLEUSE_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/schleuse)
 LINT_VERSION := v2.15.0
 LINT := $(CACHE)/tools/golangci-lint-$(LINT_VERSION)
 
-.PHONY: help demo test check bench mutants
+IMAGE ?= localhost/schleuse
+
+.PHONY: image help demo test check bench mutants
 
 help: ## show what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -15,7 +17,7 @@ demo: ## the whole way in on one machine: Keycloak, gate, WebCenter; Ctrl-C ends
 
 test: ## install what is missing, then prove everything
 	@sh e2e/install.sh
-	@test -z "$$(gofmt -l sidecar extensions e2e)" || { echo "not gofmt'd:"; gofmt -l sidecar extensions e2e; exit 1; }
+	@test -z "$$(gofmt -l sidecar extensions charts e2e)" || { echo "not gofmt'd:"; gofmt -l sidecar extensions charts e2e; exit 1; }
 	go vet ./...
 	go test $$(go list ./... | grep -v '/e2e$$')
 	go test -v -count=1 -timeout 18m ./e2e
@@ -34,3 +36,6 @@ $(LINT):
 	@mkdir -p $(CACHE)/tools
 	@GOBIN=$(CACHE)/tools/.new go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
 	@mv $(CACHE)/tools/.new/golangci-lint $@
+
+image: ## build the image with buildah, podman or docker; IMAGE names it
+	@sh sidecar/image/build.sh $(IMAGE)

