@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -113,4 +114,10 @@ func sessions(t *testing.T, person stage.Person) int {
 		t.Fatal(err)
 	}
 	return n
+}
+
+// withoutNumber takes an insurance number out of a text, grouped as pages show it.
+func withoutNumber(text, number string) string {
+	grouped := number[:4] + " " + number[4:7] + " " + number[7:]
+	return strings.ReplaceAll(text, grouped, "NUMBER")
 }

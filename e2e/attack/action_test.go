@@ -40,7 +40,7 @@ func carriers() map[string]func(s *scene, action string) string {
 	}
 }
 
-func TestNoActionBeforeClearance(t *testing.T) {
+func TestRule09NoActionBeforeClearance(t *testing.T) {
 	for name, carry := range carriers() {
 		for _, action := range []string{"CONFIGURE_TOTP", "UPDATE_PASSWORD"} {
 			t.Run(name+" "+action, func(t *testing.T) {
@@ -248,9 +248,9 @@ func TestOtherExecutionOfADemandedAction(t *testing.T) {
 	s.ownsNothing()
 }
 
-// TestWhatAThiefEnrolledIsReviewed: an authenticator that came before the
+// TestRule09WhatAThiefEnrolledIsReviewed: an authenticator that came before the
 // clearance is shown to the person and taken away unless they keep it.
-func TestWhatAThiefEnrolledIsReviewed(t *testing.T) {
+func TestRule09WhatAThiefEnrolledIsReviewed(t *testing.T) {
 	s := newScene(t, "attack-web")
 	requires("CONFIGURE_TOTP")(s)
 	page, _ := byDemandedOTP(s)
@@ -266,9 +266,9 @@ func TestWhatAThiefEnrolledIsReviewed(t *testing.T) {
 	}
 }
 
-// TestAForeignAccountLinkedByAThiefIsReviewed: with the password alone an
+// TestRule09AForeignAccountLinkedByAThiefIsReviewed: with the password alone an
 // account of a foreign issuer can be linked before anything is held.
-func TestAForeignAccountLinkedByAThiefIsReviewed(t *testing.T) {
+func TestRule09AForeignAccountLinkedByAThiefIsReviewed(t *testing.T) {
 	s := newScene(t, "attack-web")
 	s.admin(http.MethodPut, "users/"+s.person.ID, map[string]any{"email": strings.ToLower(s.person.Number) + "@foreign.example"}, nil)
 	target, _ := s.begin(url.Values{"kc_idp_hint": {"fremd"}})

@@ -23,6 +23,7 @@ type stand struct {
 	admin   *stage.Admin
 	closed  *play.Schleuse // as operators run it: all that may be closed is closed
 	open    *play.Schleuse // account, device, ciba and exchange opened
+	tap     *tap           // between the closed one and Keycloak
 	phone   *phone         // asked by Keycloak for CIBA
 	foreign *issuer.Issuer
 }
@@ -109,22 +110,30 @@ func (s *stand) furnish(ctx context.Context) error {
 	if err := play.Serve(ctx, s.Ports.Issuer(), s.foreign.Handler()); err != nil {
 		return err
 	}
+	if s.tap, err = newTap(s.Keycloak.URL); err != nil {
+		return err
+	}
+	if err := play.Serve(ctx, s.tapPort(), s.tap); err != nil {
+		return err
+	}
 	s.clear()
 	if err := s.setClients(ctx); err != nil {
 		return err
 	}
-	if s.closed, err = s.start(ctx, "closed", s.Ports.Gate(), s.Ports.Internal(), ""); err != nil {
+	if s.closed, err = s.start(ctx, "closed", s.Ports.Gate(), s.Ports.Internal(), stage.Loopback(s.tapPort()), ""); err != nil {
 		return err
 	}
-	s.open, err = s.start(ctx, "open", s.openPort(), s.Ports.Internal()+5,
+	s.open, err = s.start(ctx, "open", s.openPort(), s.Ports.Internal()+5, "",
 		"  open: [account, device, ciba, exchange]\n  grants: {attack-web: [device, ciba, exchange]}\n")
 	return err
 }
 
 func (s *stand) openPort() int { return s.Ports.Partner() }
 
+func (s *stand) tapPort() int { return s.Ports.Postgres() }
+
 // start runs one Schleuse. Both speak for the same public address.
-func (s *stand) start(ctx context.Context, name string, port, internal int, more string) (*play.Schleuse, error) {
+func (s *stand) start(ctx context.Context, name string, port, internal int, keycloak, more string) (*play.Schleuse, error) {
 	dir := filepath.Join(s.Dir, name)
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, err
@@ -133,7 +142,7 @@ func (s *stand) start(ctx context.Context, name string, port, internal int, more
 	if err := writePeople(members); err != nil {
 		return nil, err
 	}
-	return s.Schleuse(ctx, play.Spec{Dir: dir, Port: port, Internal: internal, Edit: func(config []byte) []byte {
+	return s.Schleuse(ctx, play.Spec{Dir: dir, Port: port, Internal: internal, KeycloakURL: keycloak, Edit: func(config []byte) []byte {
 		for old, replacement := range map[string]string{
 			"\ninternal:":                     "\ntrusted_proxies: [127.0.0.1/32]\ninternal:",
 			"plain_clients: [partnerportal]":  "plain_clients: [partnerportal, attack-plain]",
@@ -177,7 +186,8 @@ func (s *stand) setClients(ctx context.Context) error {
 			"clientId": name, "enabled": true, "publicClient": false, "secret": clientSecret,
 			"standardFlowEnabled": true, "implicitFlowEnabled": true, "directAccessGrantsEnabled": true,
 			"serviceAccountsEnabled": true, "redirectUris": []string{redirectURI}, "webOrigins": []string{"+"},
-			"attributes": attributes, "optionalClientScopes": []string{"offline_access"},
+			"attributes":          attributes,
+			"defaultClientScopes": []string{"basic", "profile", "email", "roles", "web-origins", "acr"}, "optionalClientScopes": []string{"offline_access"},
 		}
 		edit(client, attributes)
 		if err := s.admin.CreateClient(ctx, client); err != nil {

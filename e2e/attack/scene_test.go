@@ -64,6 +64,7 @@ func browser(port int) (*visitor.Visitor, *recorder) {
 	v.Dial = map[string]string{gateHost(): local(port)}
 	n := nextAddress.Add(1)
 	v.Header.Set("X-Forwarded-For", fmt.Sprintf("10.18.%d.%d", n/250, n%250+1))
+	v.Header.Set("User-Agent", fmt.Sprintf("browser-%d", n))
 	client := v.HTTPClient()
 	r := &recorder{next: client.Transport}
 	client.Transport = r
@@ -120,6 +121,9 @@ func (s *scene) bring(from *scene, names ...string) {
 		}
 	}
 }
+
+// agent names this browser in what the tap has seen.
+func (s *scene) agent() string { return s.v.Header.Get("User-Agent") }
 
 func (s *scene) get(target string) *visitor.Page {
 	s.Helper()

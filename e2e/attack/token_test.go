@@ -28,7 +28,10 @@ func (s *scene) token(form url.Values) visitor.Tokens {
 // signedIn is the tokens of somebody who is cleared, by the way in front.
 func (s *scene) signedIn(extra url.Values) visitor.Tokens {
 	s.Helper()
-	page, v := byConsent(extra)(s)
+	page, v := byPassword(extra)(s)
+	if page.Query("code") == "" {
+		page = s.agree(page)
+	}
 	tokens := s.redeem(page, v.secret)
 	if tokens.RefreshToken == "" {
 		s.Fatalf("no tokens: %+v; %s (%d): %s%s", tokens, page.URL.Path, page.Status, page.Text(), s.recorder.trail())
@@ -36,9 +39,9 @@ func (s *scene) signedIn(extra url.Values) visitor.Tokens {
 	return tokens
 }
 
-// TestGrantsThatAreClosed: neither cleared nor uncleared people get tokens by
+// TestRule12GrantsThatAreClosed: neither cleared nor uncleared people get tokens by
 // a grant that nobody opened, though Keycloak would give them.
-func TestGrantsThatAreClosed(t *testing.T) {
+func TestRule12GrantsThatAreClosed(t *testing.T) {
 	s := newScene(t, "attack-web", "identified")
 	tokens := s.signedIn(nil)
 	name := strings.ToLower(s.person.Number)
@@ -69,9 +72,9 @@ func TestGrantsThatAreClosed(t *testing.T) {
 	}
 }
 
-// TestTokensAfterClearanceIsWithdrawn: refresh and offline tokens of before
+// TestRule12TokensAfterClearanceIsWithdrawn: refresh and offline tokens of before
 // buy nothing, and the session is gone, offline too.
-func TestTokensAfterClearanceIsWithdrawn(t *testing.T) {
+func TestRule12TokensAfterClearanceIsWithdrawn(t *testing.T) {
 	for name, extra := range map[string]url.Values{"online": nil, "offline": {"scope": {"openid offline_access"}}} {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t, "attack-web", "identified")
@@ -97,9 +100,9 @@ func TestTokensAfterClearanceIsWithdrawn(t *testing.T) {
 	}
 }
 
-// TestACodeIsOfTheGate: a code that never left through the gate, one used
+// TestRule10ACodeIsOfTheGate: a code that never left through the gate, one used
 // twice, one of somebody who was cleared when it left.
-func TestACodeIsOfTheGate(t *testing.T) {
+func TestRule10ACodeIsOfTheGate(t *testing.T) {
 	s := newScene(t, "attack-web", "identified")
 	before := s.past()
 	target, v := before.begin(nil)
@@ -129,18 +132,12 @@ func (s *scene) device() (code string, page *visitor.Page) {
 		s.Fatalf("device: %d %v", status, err)
 	}
 	page = s.get(answer.Complete)
-	page = s.password(page)
-	if form, err := page.Form("code"); err == nil {
-		form.Fields.Set("accept", "yes")
-		form.Fields.Del("cancel")
-		page = s.submit(form, nil)
-	}
-	return answer.DeviceCode, page
+	return answer.DeviceCode, s.agree(s.password(page))
 }
 
-// TestDevicesWhenOpened: the approval of a device happens before any hold, so
+// TestRule13DevicesWhenOpened: the approval of a device happens before any hold, so
 // the token endpoint is where it ends.
-func TestDevicesWhenOpened(t *testing.T) {
+func TestRule13DevicesWhenOpened(t *testing.T) {
 	s := newScene(t, "attack-web")
 	s.at(here.openPort(), "attack-web")
 	code, page := s.device()
@@ -201,7 +198,7 @@ func (s *scene) ciba() visitor.Tokens {
 	}
 }
 
-func TestCIBAWhenOpened(t *testing.T) {
+func TestRule13CIBAWhenOpened(t *testing.T) {
 	s := newScene(t, "attack-web")
 	s.at(here.openPort(), "attack-web")
 	if got := s.ciba(); got.AccessToken != "" || got.Error != "invalid_grant" {
@@ -259,7 +256,7 @@ func TestTheAccountConsoleWhenOpened(t *testing.T) {
 	target, _ := before.begin(nil)
 	before.login(target)
 	s.at(here.openPort(), "attack-web")
-	s.bring(before, "KEYCLOAK_IDENTITY", "KEYCLOAK_SESSION", "AUTH_SESSION_ID", "KC_AUTH_SESSION_HASH")
+	s.bring(before, "KEYCLOAK_IDENTITY", "KEYCLOAK_SESSION")
 	if page := s.get(realm() + "/account/"); page.Status != http.StatusOK {
 		t.Errorf("the console: %d", page.Status)
 	}

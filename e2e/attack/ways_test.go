@@ -172,13 +172,17 @@ func byHead(s *scene) (*visitor.Page, *verifier) {
 func byConsent(extra url.Values) func(s *scene) (*visitor.Page, *verifier) {
 	return func(s *scene) (*visitor.Page, *verifier) {
 		page, v := byPassword(extra)(s)
-		if form, err := page.Form("code"); err == nil {
-			form.Fields.Set("accept", "yes")
-			form.Fields.Del("cancel")
-			page = s.submit(form, nil)
-		}
-		return page, v
+		return s.agree(page), v
 	}
+}
+
+// agree answers Keycloak's page of consent, which must be there.
+func (s *scene) agree(page *visitor.Page) *visitor.Page {
+	s.Helper()
+	form := s.form(page, "code")
+	form.Fields.Set("accept", "yes")
+	form.Fields.Del("cancel")
+	return s.submit(form, nil)
 }
 
 const otpSecret = "geheimes-handy-12345"

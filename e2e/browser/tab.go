@@ -114,9 +114,10 @@ func (t *Tab) Text() (string, error) { return t.evaluate("document.body.innerTex
 // Address is where the tab is.
 func (t *Tab) Address() (string, error) { return t.evaluate("location.href") }
 
-// Focused describes the element that has the focus: its tag, id and text.
+// Focused describes the element that has the focus: its tag, id and text. When
+// none has, it is the body.
 func (t *Tab) Focused() (string, error) {
-	return t.evaluate(`(() => { const e = document.activeElement; return e ? e.tagName + '#' + e.id + ' ' + (e.innerText || e.name || '') : ''; })()`)
+	return t.evaluate(`(() => { const e = document.activeElement; return !e || e === document.body ? 'BODY' : e.tagName + '#' + e.id + ' ' + (e.innerText || e.name || ''); })()`)
 }
 
 // Overflows says whether the page is wider than the window.
