@@ -180,15 +180,51 @@ func (h *handler) interactionRequired(w http.ResponseWriter, r *http.Request, x 
 	h.forwardRead(w, r, x, x.ask.Silent())
 }
 
-// onlyError lets nothing but an error to the client pass.
-func (h *handler) onlyError(resp *http.Response) error {
-	dropRestart(resp.Header)
+// onlyError lets nothing but an error to the client pass. To a pushed request
+// Keycloak answers with a page of its own first, which is asked for here.
+func (h *handler) onlyError(ctx context.Context, x *exchange, resp *http.Response) error {
 	to := resp.Header.Get("Location")
+	if x.ask.Object == wire.Pushed && to != "" && h.origin.Owns(to) {
+		var err error
+		if to, err = h.nextLocation(ctx, x, to, wire.KeycloakCookies(resp.Header)); err != nil {
+			return h.answer(laterFault(err))
+		}
+	}
 	if to == "" || h.origin.Owns(to) || !strings.Contains(to, "error=login_required") {
 		return h.answer(fault.New(fault.Invalid, "invalid", errors.New("an action inside a signed request")))
 	}
+	resp.Header.Del("Set-Cookie")
 	resp.Header.Set("Location", strings.Replace(to, "error=login_required", "error=interaction_required", 1))
 	return nil
+}
+
+// nextLocation asks for a page of Keycloak's with the cookies that it has
+// just set, as nobody, and returns where that leads.
+func (h *handler) nextLocation(ctx context.Context, x *exchange, at string, set []string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookupTime)
+	defer cancel()
+	to, err := h.Settings.Upstream.Parse(at)
+	if err != nil {
+		return "", err
+	}
+	to.Scheme, to.Host = h.Settings.Upstream.Scheme, h.Settings.Upstream.Host
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, to.String(), http.NoBody)
+	if err != nil {
+		return "", err
+	}
+	var pairs []string
+	for _, line := range set {
+		pair, _, _ := strings.Cut(line, ";")
+		pairs = append(pairs, pair)
+	}
+	req.Host = h.Settings.PublicURL.Host
+	req.Header = h.headers(&exchange{route: wire.Authenticate, address: x.address}, http.Header{"Accept": {"text/html"}})
+	req.Header.Set("Cookie", strings.Join(pairs, "; "))
+	resp, err := h.transport().RoundTrip(req)
+	if err != nil {
+		return "", err
+	}
+	return resp.Header.Get("Location"), resp.Body.Close()
 }
 
 // follow lets the login of somebody who is cleared out without its code, and

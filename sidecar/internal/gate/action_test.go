@@ -169,6 +169,25 @@ func TestActionInsideASignedObject(t *testing.T) {
 		}
 		w.browser().get(authURL("app", "request", object(t, claims))).want(http.StatusBadRequest)
 	})
+	t.Run("pushed, not cleared", func(t *testing.T) {
+		w := newWorld(t)
+		uri := w.push(url.Values{"request": {object(t, claims)}})
+		w.keycloak.respond = func(rw http.ResponseWriter, r *http.Request) bool {
+			switch {
+			case strings.HasSuffix(r.URL.Path, "/auth"):
+				rw.Header().Add("Set-Cookie", "AUTH_SESSION_ID=new;Path=/realms/kasse/")
+				rw.Header().Set("Location", "https://login.test"+realmPath+"/login-actions/authenticate?tab_id=x&client_id=app")
+			case r.Header.Get("Cookie") == "AUTH_SESSION_ID=new":
+				rw.Header().Set("Location", "https://app.test/cb?error=login_required")
+			}
+			rw.WriteHeader(http.StatusFound)
+			return true
+		}
+		got := w.browser().get(pushedURL(uri))
+		if got.location() != "https://app.test/cb?error=interaction_required" || got.Header().Get("Set-Cookie") != "" {
+			t.Errorf("answer %v", got.Header())
+		}
+	})
 	t.Run("encrypted", func(t *testing.T) {
 		w := newWorld(t)
 		w.browser().get(authURL("app", "request", "a.b.c.d.e")).want(http.StatusBadRequest)

@@ -63,19 +63,33 @@ func (h *handler) rightPerson(ctx context.Context, x *exchange, login wire.Answe
 	if err != nil {
 		return x.tab.Number, "", fmt.Errorf("looking up who signed in: %w", err)
 	}
-	switch {
-	case x.known && x.tab.Number != "" && !acc.Is(x.tab.Number):
+	if x.known && x.tab.Number != "" && !acc.Is(x.tab.Number) {
 		return "", whyOtherAccount, nil
-	case h.withoutNumber(x, login) && person != account.Exempt:
-		return "", whyNoNumber, nil
+	}
+	if !x.known && h.numbered(x) && person != account.Exempt {
+		renewed, err := h.renews(ctx, x, login.Identity)
+		if err != nil {
+			return numberOf(acc), "", err
+		}
+		if !renewed {
+			return "", whyNoNumber, nil
+		}
 	}
 	return numberOf(acc), "", nil
 }
 
-// withoutNumber reports whether somebody signs in anew for whom no number was
-// typed although one should have been.
-func (h *handler) withoutNumber(x *exchange, login wire.Answer) bool {
-	return !x.known && h.numbered(x) && login.Identity.Session != x.hint.Session
+// renews reports whether an answer renews a login that has passed the gate
+// before. That the browser names the session is not enough: whoever signs in
+// knows which one it will be before it is.
+func (h *handler) renews(ctx context.Context, x *exchange, id wire.Identity) (bool, error) {
+	if id.Session != x.hint.Session {
+		return false, nil
+	}
+	login, err := h.Logins.Login(ctx, id.Session)
+	if errors.Is(err, ErrNoRecord) {
+		return false, nil
+	}
+	return err == nil && login.Account == id.Subject, err
 }
 
 // numberOf returns the insurance number of an account, "" for others'. Whether

@@ -79,6 +79,16 @@ func TestNewLoginWithoutNumber(t *testing.T) {
 	}
 }
 
+// TestForgedSessionIsNotARenewal: the browser names the session that its
+// login will have, in a cookie of its own making.
+func TestForgedSessionIsNotARenewal(t *testing.T) {
+	w := newWorld(t)
+	b := w.browser()
+	b.keep([]*http.Cookie{{Name: "KEYCLOAK_IDENTITY", Value: identity("id-h202601057", "sid-x")}})
+	w.loginAs("h202601057", "sid-x")
+	nothingLeft(t, b.get(realmPath+"/broker/idp/endpoint?state=s.UNKNOWNTAB1.Y2xpZW50").want(http.StatusGone))
+}
+
 // TestBrokeredLoginKnowsItsTab by the state of the foreign issuer's answer.
 func TestBrokeredLoginKnowsItsTab(t *testing.T) {
 	w := newWorld(t)

@@ -101,13 +101,17 @@ func (h *handler) letOut(ctx context.Context, x *exchange, resp *http.Response, 
 	if x.known && x.tab.follows() && !h.Settings.Observe {
 		return h.follow(ctx, x, resp.Header, login.Identity)
 	}
-	if err := h.recordCodes(ctx, resp.Header, x.page, login.Identity); err != nil {
+	renewed, err := h.renews(ctx, x, login.Identity)
+	if err == nil {
+		err = h.recordCodes(ctx, resp.Header, x.page, login.Identity)
+	}
+	if err != nil {
 		if errors.Is(err, wire.ErrEncrypted) {
 			return h.answer(fault.New(fault.BadUpstream, "bad_upstream", err))
 		}
 		return h.answer(laterFault(err))
 	}
-	if login.Identity.Session != x.hint.Session {
+	if !renewed {
 		if err := h.passed(ctx, x, login.Identity); err != nil {
 			return h.answer(laterFault(err))
 		}
@@ -127,7 +131,7 @@ func (h *handler) noLogin(ctx context.Context, x *exchange, resp *http.Response,
 		}
 	}
 	if x.failed {
-		return h.onlyError(resp)
+		return h.onlyError(ctx, x, resp)
 	}
 	if namesOther(x, resp) && !h.observed(ctx, "other_name") {
 		return h.answer(fault.New(fault.Conflict, "signed_in_as_other", errAnswer))
