@@ -10,6 +10,7 @@ import (
 
 	"github.com/schleuse/schleuse/sidecar/internal/config"
 	"github.com/schleuse/schleuse/sidecar/internal/keycloak"
+	"github.com/schleuse/schleuse/sidecar/internal/secretfile"
 )
 
 func transport(t config.ClientTLS) (*http.Transport, error) {
@@ -32,7 +33,7 @@ func (p program) checkAdmin(ctx context.Context, cfg *config.Config) error {
 	}
 	defer rt.CloseIdleConnections()
 	client := &keycloak.Client{
-		URL: upstream(g), Realm: g.Keycloak.Realm, ClientID: g.Keycloak.Client, Secret: secret(g.Keycloak.SecretFile),
+		URL: upstream(g), Realm: g.Keycloak.Realm, ClientID: g.Keycloak.Client, Secret: secretfile.Open(g.Keycloak.SecretFile),
 		Role: g.IdentifiedRole, Exempt: g.ExemptRoles, HTTP: rt, Now: p.now,
 	}
 	return client.Ping(ctx)

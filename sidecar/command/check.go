@@ -15,7 +15,7 @@ import (
 	"github.com/schleuse/schleuse/sidecar/internal/config"
 	"github.com/schleuse/schleuse/sidecar/internal/keycloak/realm"
 	"github.com/schleuse/schleuse/sidecar/internal/keyring"
-	"github.com/schleuse/schleuse/sidecar/internal/store"
+	"github.com/schleuse/schleuse/sidecar/internal/secretfile"
 )
 
 // liveDeadline bounds all live checks together.
@@ -105,13 +105,13 @@ func checkFiles(cfg *config.Config) error {
 	add("brand.logo_file", readable(cfg.Brand.LogoFile))
 	add("brand.css_file", readable(cfg.Brand.CSSFile))
 	if g := cfg.Gate; g != nil {
-		_, err := secret(g.Keycloak.SecretFile)()
+		_, err := secretfile.Open(g.Keycloak.SecretFile)()
 		add("gate.keycloak.secret_file", err)
 		_, err = transport(g.Keycloak.TLS)
 		add("gate.keycloak.tls", err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(cfg.Sites)) {
-		_, err := secret(cfg.Sites[name].Client.SecretFile)()
+		_, err := secretfile.Open(cfg.Sites[name].Client.SecretFile)()
 		add("sites."+name+".client.secret_file", err)
 	}
 	return errors.Join(errs...)
@@ -144,11 +144,7 @@ func (p program) checkLive(ctx context.Context, cfg *config.Config) error {
 }
 
 func (p program) checkStore(ctx context.Context, cfg *config.Config) error {
-	ring, err := keyring.Load(cfg.KeysFile)
-	if err != nil {
-		return err
-	}
-	s, err := store.Open(ctx, cfg.Store, ring, p.now)
+	s, err := p.openStore(ctx, cfg)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package command
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/schleuse/schleuse/sidecar/extension"
 	"github.com/schleuse/schleuse/sidecar/internal/config"
 	"github.com/schleuse/schleuse/sidecar/internal/config/strictyaml"
+	"github.com/schleuse/schleuse/sidecar/internal/proxy"
 )
 
 // configured holds the flag --config.
@@ -20,7 +22,7 @@ func (cf *configured) flag(c *cobra.Command) {
 	c.Flags().StringVarP(&cf.file, "config", "c", "schleuse.yaml", "configuration file")
 }
 
-// load reads the configuration and lets every extension check its own block.
+// load reads the configuration and lets everybody check their own part of it.
 // All that is wrong comes back at once.
 func (cf *configured) load(factories []extension.Factory) (*config.Config, error) {
 	cfg, err := config.Load(cf.file)
@@ -34,6 +36,11 @@ func (cf *configured) load(factories []extension.Factory) (*config.Config, error
 			problems = append(problems, own...)
 		}
 	})
+	for _, name := range slices.Sorted(maps.Keys(cfg.Sites)) {
+		if _, err := proxy.ParseHeaders(cfg.Sites[name].Headers); err != nil {
+			problems = append(problems, cfg.Problem(err, "see headers in config/README.md", "sites", name, "headers"))
+		}
+	}
 	if err := problems.Err(); err != nil {
 		return nil, err
 	}

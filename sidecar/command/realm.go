@@ -16,6 +16,7 @@ import (
 
 	"github.com/schleuse/schleuse/sidecar/internal/config"
 	"github.com/schleuse/schleuse/sidecar/internal/keycloak/realm"
+	"github.com/schleuse/schleuse/sidecar/internal/secretfile"
 )
 
 func (p program) realm() *cobra.Command {
@@ -117,9 +118,9 @@ func (p program) password(a *administrator) (string, error) {
 	case "":
 		return p.prompt("Password of " + a.user + a.client + ": ")
 	case "-":
-		return readSecret(p.in, "standard input")
+		return secretfile.Read(p.in, "standard input")
 	default:
-		return secret(a.file)()
+		return secretfile.Open(a.file)()
 	}
 }
 
@@ -127,7 +128,7 @@ func (p program) password(a *administrator) (string, error) {
 func (p program) prompt(question string) (string, error) {
 	f, ok := p.in.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return readSecret(p.in, "standard input")
+		return secretfile.Read(p.in, "standard input")
 	}
 	fmt.Fprint(p.err, question)
 	typed, err := term.ReadPassword(int(f.Fd()))
@@ -135,7 +136,7 @@ func (p program) prompt(question string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return readSecret(strings.NewReader(string(typed)), "the password")
+	return secretfile.Read(strings.NewReader(string(typed)), "the password")
 }
 
 type realmWork func(context.Context, *realm.Admin, realm.Desired) (realm.Diff, error)
@@ -200,7 +201,7 @@ func desire(cfg *config.Config) (realm.Desired, error) {
 }
 
 func client(id, file string) (realm.Client, error) {
-	s, err := secret(file)()
+	s, err := secretfile.Open(file)()
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return realm.Client{}, fmt.Errorf("reading the secret of client %s: %w", id, err)
 	}

@@ -172,7 +172,8 @@ type Site struct {
 	// How long a session lasts.
 	Session Session `yaml:"session"`
 	// Headers that tell the application who it is, by header name. The values
-	// are templates: {{.KVNR}}, {{.Subject}}, {{.Username}}, {{.Claim "email"}}.
+	// are templates: {{.KVNR}}, {{.Username}}, {{.Subject}}, {{.SID}},
+	// {{.AccessToken}}, {{.Claim "email"}}.
 	Headers map[string]string `yaml:"headers"`
 }
 

@@ -92,3 +92,8 @@ func (c *Config) EachExtension(fn func(Extension)) {
 		fn(c.Extensions[name])
 	}
 }
+
+// Problem puts an objection to a part of the file in its place.
+func (c *Config) Problem(err error, hint string, keys ...string) strictyaml.Problem {
+	return c.root.At(keys...).Problem(err.Error(), hint)
+}

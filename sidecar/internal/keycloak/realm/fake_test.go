@@ -83,7 +83,7 @@ func (s *server) routes(mux *http.ServeMux) {
 			var in any
 			decoder := json.NewDecoder(r.Body)
 			decoder.UseNumber()
-			decoder.Decode(&in) //nolint:errcheck // GET has no body
+			decoder.Decode(&in)
 			o, _ := in.(object)
 			if list, ok := in.([]any); ok && len(list) > 0 {
 				o, _ = list[0].(object)
@@ -93,17 +93,17 @@ func (s *server) routes(mux *http.ServeMux) {
 				w.WriteHeader(http.StatusNotFound)
 				return
 			}
-			json.NewEncoder(w).Encode(out) //nolint:errcheck // loopback
+			json.NewEncoder(w).Encode(out)
 		})
 	}
 	mux.HandleFunc("POST /auth/realms/master/protocol/openid-connect/token", func(w http.ResponseWriter, r *http.Request) {
 		s.signIns++
 		if r.PostFormValue("password") != "geheim" {
 			w.WriteHeader(http.StatusUnauthorized)
-			w.Write([]byte(`{"error":"invalid_grant","error_description":"Invalid user credentials"}`)) //nolint:errcheck // loopback
+			w.Write([]byte(`{"error":"invalid_grant","error_description":"Invalid user credentials"}`))
 			return
 		}
-		w.Write([]byte(`{"access_token":"t","expires_in":60}`)) //nolint:errcheck // loopback
+		w.Write([]byte(`{"access_token":"t","expires_in":60}`))
 	})
 	s.realmRoutes(handle)
 	s.scopeRoutes(handle)
