@@ -49,8 +49,8 @@ func newClearances(g *Gate) *clearances {
 // recent returns an answer that is at most keepOpen old. It is good enough to
 // withhold, to forward and to hold; never to release.
 func (c *clearances) recent(ctx context.Context, id account.ID) account.Clearance {
-	if a, ok := c.cache.GetIfPresent(id); ok && c.now().Sub(a.read) < lifetime(a.clearance) {
-		return a.clearance
+	if found, ok := c.remembered(id); ok {
+		return found
 	}
 	done := c.flights.DoChan(string(id), func() (any, error) {
 		return c.fresh(context.WithoutCancel(ctx), id), nil
@@ -62,6 +62,12 @@ func (c *clearances) recent(ctx context.Context, id account.ID) account.Clearanc
 	case <-ctx.Done():
 		return account.Unknown
 	}
+}
+
+// remembered returns an answer that need not be read again.
+func (c *clearances) remembered(id account.ID) (account.Clearance, bool) {
+	a, ok := c.cache.GetIfPresent(id)
+	return a.clearance, ok && c.now().Sub(a.read) < lifetime(a.clearance)
 }
 
 func lifetime(c account.Clearance) time.Duration {

@@ -93,6 +93,10 @@ func (h *handler) bound(x *exchange) error {
 	if x.sent || !x.route.HasPages() || h.limit.allow(wire.CountedBy(x.address)) {
 		return nil
 	}
+	return tooMany()
+}
+
+func tooMany() error {
 	f := fault.New(fault.TooMany, "too_many", nil)
 	f.Retry = retryAnonymous
 	return f

@@ -38,6 +38,9 @@ func (h *handler) identify(ctx context.Context, x *exchange) error {
 	if x.route.IsLogout() {
 		return nil // whatever the answer, see decide: nobody need be looked up
 	}
+	if _, known := h.clear.remembered(id.Subject); !known && !h.limit.allow(wire.CountedBy(x.address)) {
+		return tooMany() // whoever makes up people must not have them all looked up
+	}
 	switch decide(atRequest, h.clear.recent(ctx, id.Subject)) {
 	case forward:
 		return nil

@@ -48,6 +48,7 @@ type keycloak struct {
 	refresh  map[string]string       // refresh token → sid
 	pushed   map[string]url.Values
 	down     bool // the Admin API
+	lookedUp int
 	seen     []*http.Request
 	forms    []url.Values
 	ended    []string
@@ -398,6 +399,7 @@ func (k *keycloak) Get(_ context.Context, id account.ID) (account.Account, error
 func (k *keycloak) Clearance(_ context.Context, id account.ID) (account.Clearance, error) {
 	unlock, err := k.admin()
 	defer unlock()
+	k.lookedUp++
 	if err != nil {
 		return account.Unknown, err
 	}

@@ -43,7 +43,7 @@ func (h *handler) oauthError(w http.ResponseWriter, r *http.Request, from http.H
 	header.Set("Content-Type", "application/json")
 	header.Set("Cache-Control", "no-store")
 	header.Set("Pragma", "no-cache")
-	if f.status == http.StatusServiceUnavailable {
+	if f.status == http.StatusServiceUnavailable || f.status == http.StatusTooManyRequests {
 		header.Set("Retry-After", strconv.Itoa(int(retryLater/time.Second)))
 	}
 	w.WriteHeader(f.status)
@@ -63,6 +63,8 @@ func asOAuth(err error) *oauthFault {
 		return &oauthFault{http.StatusBadRequest, "invalid_request", err}
 	case fault.TooLarge:
 		return &oauthFault{http.StatusRequestEntityTooLarge, "invalid_request", err}
+	case fault.TooMany:
+		return &oauthFault{http.StatusTooManyRequests, "temporarily_unavailable", err}
 	case fault.Unavailable, fault.Timeout:
 		return &oauthFault{http.StatusServiceUnavailable, "temporarily_unavailable", err}
 	case fault.BadUpstream:

@@ -39,6 +39,9 @@ func (h *handler) pushedRequest(ctx context.Context, x *exchange, header http.He
 	if len(action) > maxAction {
 		return oauthFailure("invalid_request", errors.New("kc_action is too long"))
 	}
+	if !authenticates(header, ask.Params) && !h.limit.allow(wire.CountedBy(x.address)) {
+		return tooMany()
+	}
 	x.client = ask.Client
 	x.push = &Pushed{Client: ask.Client, Action: action, Signed: ask.Inside, PromptNone: ask.Asks("none")}
 	params := ask.Params
@@ -51,6 +54,12 @@ func (h *handler) pushedRequest(ctx context.Context, x *exchange, header http.He
 	}
 	x.body = []byte(params.Encode())
 	return nil
+}
+
+// authenticates reports whether the client shows a secret. Requests of others
+// can be pushed by anybody, and each is recorded.
+func authenticates(header http.Header, form wire.Params) bool {
+	return header.Get("Authorization") != "" || form.Has("client_secret") || form.Has("client_assertion")
 }
 
 // pushedAnswer records the request before the client gets its address.

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -125,6 +126,36 @@ func TestAnonymousWorkIsBounded(t *testing.T) {
 	b.do(http.MethodGet, authURL("app"), nil, elsewhere).want(http.StatusOK)
 	w.clock.Pass(time.Minute)
 	b.get(authURL("app")).want(http.StatusOK)
+}
+
+// TestMadeUpPeopleAreBounded: each would be a look-up.
+func TestMadeUpPeopleAreBounded(t *testing.T) {
+	w := newWorld(t)
+	b := w.browser()
+	refused := 0
+	for i := range 450 {
+		b.cookies = map[string]string{}
+		b.keep([]*http.Cookie{{Name: "KEYCLOAK_IDENTITY", Value: identity("id-"+strconv.Itoa(i), "sid")}})
+		if b.get(realmPath+"/login-actions/detached-info").Code == http.StatusTooManyRequests {
+			refused++
+		}
+	}
+	if looked := w.keycloak.lookedUp; refused == 0 || looked > 400 {
+		t.Errorf("%d refused, %d look-ups", refused, looked)
+	}
+}
+
+func TestPushingForNobodyIsBounded(t *testing.T) {
+	w := newWorld(t)
+	b := w.browser()
+	for range 450 {
+		b.do(http.MethodPost, oidcPath+"/ext/par/request", url.Values{"client_id": {"app"}})
+	}
+	if n := len(w.records.pushed); n > 410 {
+		t.Errorf("%d records", n)
+	}
+	b.do(http.MethodPost, oidcPath+"/ext/par/request", url.Values{"client_id": {"app"}}).want(http.StatusTooManyRequests)
+	b.do(http.MethodPost, oidcPath+"/ext/par/request", url.Values{"client_id": {"app"}, "client_secret": {"x"}}).want(http.StatusCreated)
 }
 
 // TestBoundCountsTheBrowser behind a trusted proxy alone.

@@ -112,13 +112,17 @@ func (h *handler) redeemable(ctx context.Context, t *tokenExchange) error {
 }
 
 // canBeLookedUp sees to it that tokens are made only for somebody who can be
-// looked up: once they are made, the code or the refresh token is used up.
+// looked up: once they are made, the code or the refresh token is used up. At
+// the redemption of a code the answer is read fresh.
 func (h *handler) canBeLookedUp(ctx context.Context, t *tokenExchange) error {
 	var can bool
-	if t.account == "" {
+	switch {
+	case t.account == "":
 		can = h.clear.reachable(ctx)
-	} else {
+	case t.Grant == wire.GrantCode:
 		can = decide(atToken, h.clear.fresh(ctx, t.account)) != later
+	default:
+		can = decide(atToken, h.clear.recent(ctx, t.account)) != later
 	}
 	if !can && !h.observed(ctx, "token_unknown") {
 		return laterFault(errors.New("the person's clearance is unknown"))
@@ -149,7 +153,7 @@ func (h *handler) tokenAnswer(ctx context.Context, x *exchange, resp *http.Respo
 		return h.discard(ctx, x, resp, answer, cause)
 	}
 	answer.Subject = person
-	clearance := h.clear.fresh(ctx, person)
+	clearance := h.clear.recent(ctx, person)
 	h.Metrics.tokens(x.token.Grant, clearance)
 	switch decide(atToken, clearance) {
 	case forward:
