@@ -46,21 +46,28 @@ var masterData sync.Mutex
 // newCustomer makes an insured person of the test's own, with account and card.
 func newCustomer(t *testing.T) stage.Person {
 	t.Helper()
+	person := lastingCustomer(t)
+	ctx := context.WithoutCancel(t.Context())
+	t.Cleanup(func() {
+		if err := theatre.Keycloak.Admin.DeleteUser(ctx, person.Number); err != nil {
+			t.Error(err)
+		}
+	})
+	return person
+}
+
+// lastingCustomer is one whom other tests may meet again.
+func lastingCustomer(t *testing.T) stage.Person {
+	t.Helper()
 	n := born.Add(1)
 	person := stage.Person{
 		Name: fmt.Sprintf("Test Person %d", n), Number: numberOf('T', 10_000_000+n),
 		Password: fmt.Sprintf("Geheim-genug-%d", n), Digits: fmt.Sprintf("%04d", 1000+n), Account: true,
 	}
 	inMasterData(t, person)
-	ctx := context.WithoutCancel(t.Context())
-	if err := theatre.Keycloak.Admin.CreateUser(ctx, person.Number, person.Password); err != nil {
+	if err := theatre.Keycloak.Admin.CreateUser(t.Context(), person.Number, person.Password); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := theatre.Keycloak.Admin.DeleteUser(ctx, person.Number); err != nil {
-			t.Error(err)
-		}
-	})
 	return person
 }
 

@@ -38,9 +38,9 @@ type Link struct {
 
 // Entry is one line of the audit as the home page shows it.
 type Entry struct {
-	Time                         time.Time
-	Phase, Action, Step, Client  string
-	Result, Reference, Pseudonym string
+	Time                        time.Time
+	Phase, Action, Step, Client string
+	Result, Reference           string
 }
 
 // Content is everything that the home page tells; demo.json holds the same.
