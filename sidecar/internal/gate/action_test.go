@@ -134,6 +134,16 @@ func TestActionJustWithdrawn(t *testing.T) {
 	}
 }
 
+func TestForgedCookieThroughAPlainClient(t *testing.T) {
+	w, b := signedIn(t, account.Cleared)
+	b.cookies["KEYCLOAK_IDENTITY"] = strings.TrimSuffix(b.cookies["KEYCLOAK_IDENTITY"], ".good") + ".bad"
+	b.get(authURL("partner", "kc_action", "CONFIGURE_TOTP")).want(http.StatusOK)
+	r, _ := w.keycloak.last("/auth")
+	if r.URL.Query().Has("kc_action") || strings.Contains(r.Header.Get("Cookie"), "KEYCLOAK_IDENTITY") {
+		t.Errorf("upstream %v with %s", r.URL, r.Header.Get("Cookie"))
+	}
+}
+
 func TestActionThroughAPlainClient(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()

@@ -67,15 +67,18 @@ func (h *handler) rightPerson(ctx context.Context, x *exchange, login wire.Answe
 		return "", whyOtherAccount, nil
 	}
 	if !x.known && h.numbered(x) && person != account.Exempt {
-		renewed, err := h.renews(ctx, x, login.Identity)
-		if err != nil {
-			return numberOf(acc), "", err
-		}
-		if !renewed {
-			return "", whyNoNumber, nil
-		}
+		refusal, err = h.withoutNumber(ctx, x, login.Identity)
 	}
-	return numberOf(acc), "", nil
+	return numberOf(acc), refusal, err
+}
+
+// withoutNumber refuses a new login for which a number should have been typed.
+func (h *handler) withoutNumber(ctx context.Context, x *exchange, id wire.Identity) (refusal string, err error) {
+	renewed, err := h.renews(ctx, x, id)
+	if err != nil || renewed {
+		return "", err
+	}
+	return whyNoNumber, nil
 }
 
 // renews reports whether an answer renews a login that has passed the gate
