@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/schleuse/schleuse/sidecar/fault"
+	"github.com/schleuse/schleuse/sidecar/flow"
+	"github.com/schleuse/schleuse/sidecar/flow/flowtest"
 	"github.com/schleuse/schleuse/sidecar/internal/keyring"
 	"github.com/schleuse/schleuse/sidecar/internal/store"
 )
@@ -118,8 +120,15 @@ func wantKind(t *testing.T, err error, kind fault.Kind) {
 	}
 }
 
-// Run runs the suite.
+// Run runs the suite, and the one that flow has for its port.
 func Run(t *testing.T, b Backend) {
+	t.Run("Flow", func(t *testing.T) {
+		flowtest.Run(t, func(t *testing.T, now func() time.Time) flow.Attempts {
+			ring := keyring.Generate(now())
+			ring.Now = now
+			return reopen(t, b.Fresh(t), ring, now).Attempts()
+		})
+	})
 	for name, suite := range map[string]map[string]func(*testing.T, *fixture){
 		"Attempts": attemptTests, "Codes": codeTests, "Logins": loginTests, "Pushed": pushedTests,
 		"Sessions": sessionTests, "Records": recordTests, "Counters": counterTests,
