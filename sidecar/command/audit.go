@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"time"
 
@@ -106,6 +107,9 @@ func (p program) withStore(ctx context.Context, cf *configured, do func(context.
 		return err
 	}
 	s, err := p.openStore(ctx, cfg)
+	if errors.Is(err, fs.ErrNotExist) {
+		return errors.New("there is no database yet: the first schleuse serve makes it")
+	}
 	if err != nil {
 		return err
 	}
@@ -116,9 +120,10 @@ func (p program) withStore(ctx context.Context, cf *configured, do func(context.
 func (p program) openStore(ctx context.Context, cfg *config.Config) (*store.Store, error) {
 	ring, err := keyring.Load(cfg.KeysFile)
 	if err != nil {
-		return nil, fmt.Errorf("reading the key file: %w", err)
+		// Not wrapped: a missing key file is no missing database.
+		return nil, fmt.Errorf("reading the key file: %v", err) //nolint:errorlint // see above
 	}
-	s, err := store.Open(ctx, cfg.Store, ring, p.now)
+	s, err := store.OpenToRead(ctx, cfg.Store, ring, p.now)
 	if err != nil {
 		return nil, fmt.Errorf("opening the database: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"slices"
@@ -143,10 +144,16 @@ func (p program) checkLive(ctx context.Context, cfg *config.Config) error {
 	return errors.Join(errs...)
 }
 
+// checkStore reads one entry, which also shows that the keys are the database's.
 func (p program) checkStore(ctx context.Context, cfg *config.Config) error {
 	s, err := p.openStore(ctx, cfg)
+	if errors.Is(err, fs.ErrNotExist) {
+		fmt.Fprintln(p.out, "note: there is no database yet: the first schleuse serve makes it")
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	return errors.Join(s.Ready(ctx), s.Close())
+	_, err = s.Audit().Tail(ctx, 1)
+	return errors.Join(err, s.Close())
 }

@@ -54,9 +54,32 @@ func Open(ctx context.Context, dsn string, ring *keyring.Ring, now func() time.T
 	if err != nil {
 		return nil, err
 	}
+	return of(db, ring, now), nil
+}
+
+// OpenToRead opens the database for looking at it from the command line, also
+// while others serve from it: nothing is made, locked or changed, and calls
+// that write fail. It returns an error that is fs.ErrNotExist when there is no
+// database yet.
+func OpenToRead(ctx context.Context, dsn string, ring *keyring.Ring, now func() time.Time) (*Store, error) {
+	db, err := openToRead(ctx, dsn)
+	if err != nil {
+		return nil, err
+	}
+	return of(db, ring, now), nil
+}
+
+func of(db database, ring *keyring.Ring, now func() time.Time) *Store {
 	s := &Store{db: db, ring: ring, now: now}
 	s.audit = &Audit{store: s, stream: mainStream, turn: make(chan struct{}, 1)}
-	return s, nil
+	return s
+}
+
+func openToRead(ctx context.Context, dsn string) (database, error) {
+	if path, ok := strings.CutPrefix(dsn, "sqlite:"); ok && path != "" {
+		return sqlite.OpenToRead(ctx, path)
+	}
+	return postgres.OpenToRead(ctx, dsn)
 }
 
 func open(ctx context.Context, dsn string) (database, error) {
