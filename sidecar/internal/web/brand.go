@@ -46,6 +46,11 @@ func (b *Brand) complete() error {
 		}
 		seen[l] = true
 	}
+	return errors.Join(append(errs, b.checkLinks(), b.checkFiles())...)
+}
+
+func (b *Brand) checkLinks() error {
+	var errs []error
 	for name, link := range map[string]string{
 		"home": b.Home, "imprint": b.Imprint, "privacy": b.Privacy, "accessibility": b.Accessibility,
 	} {
@@ -53,6 +58,11 @@ func (b *Brand) complete() error {
 			errs = append(errs, fmt.Errorf("brand: %s is not an http or https URL", name))
 		}
 	}
+	return errors.Join(errs...)
+}
+
+func (b *Brand) checkFiles() error {
+	var errs []error
 	if len(b.Logo) > maxLogo {
 		errs = append(errs, fmt.Errorf("brand: the logo has more than %d bytes", maxLogo))
 	}

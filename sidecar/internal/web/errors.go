@@ -24,32 +24,23 @@ type answer struct {
 
 // answerTo is the one table from kinds to statuses.
 func answerTo(k fault.Kind) answer {
-	switch k {
-	case fault.Invalid:
-		return answer{http.StatusBadRequest, "invalid"}
-	case fault.Unauthenticated:
-		return answer{http.StatusUnauthorized, "unauthenticated"}
-	case fault.Forbidden:
-		return answer{http.StatusForbidden, "forbidden"}
-	case fault.NotFound:
-		return answer{http.StatusNotFound, "not_found"}
-	case fault.Conflict:
-		return answer{http.StatusConflict, "conflict"}
-	case fault.Gone:
-		return answer{http.StatusGone, "gone"}
-	case fault.TooLarge:
-		return answer{http.StatusRequestEntityTooLarge, "too_large"}
-	case fault.TooMany:
-		return answer{http.StatusTooManyRequests, "too_many"}
-	case fault.BadUpstream:
-		return answer{http.StatusBadGateway, "bad_upstream"}
-	case fault.Timeout:
-		return answer{http.StatusGatewayTimeout, "timeout"}
-	case fault.Unavailable:
-		return answer{http.StatusServiceUnavailable, "unavailable"}
-	default:
-		return answer{http.StatusInternalServerError, "internal"}
+	table := map[fault.Kind]answer{
+		fault.Invalid:         {http.StatusBadRequest, "invalid"},
+		fault.Unauthenticated: {http.StatusUnauthorized, "unauthenticated"},
+		fault.Forbidden:       {http.StatusForbidden, "forbidden"},
+		fault.NotFound:        {http.StatusNotFound, "not_found"},
+		fault.Conflict:        {http.StatusConflict, "conflict"},
+		fault.Gone:            {http.StatusGone, "gone"},
+		fault.TooLarge:        {http.StatusRequestEntityTooLarge, "too_large"},
+		fault.TooMany:         {http.StatusTooManyRequests, "too_many"},
+		fault.BadUpstream:     {http.StatusBadGateway, "bad_upstream"},
+		fault.Timeout:         {http.StatusGatewayTimeout, "timeout"},
+		fault.Unavailable:     {http.StatusServiceUnavailable, "unavailable"},
 	}
+	if a, ok := table[k]; ok {
+		return a
+	}
+	return answer{http.StatusInternalServerError, "internal"}
 }
 
 // failure is the data of the core page "error".
@@ -144,7 +135,7 @@ func problem(w http.ResponseWriter, r *http.Request, f failure, key, reference s
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(f.Status)
 	if r.Method != http.MethodHead {
-		w.Write(body) //nolint:errcheck // the client is gone; nobody to tell
+		w.Write(body)
 	}
 }
 
@@ -163,7 +154,7 @@ func wantsHTML(r *http.Request) bool {
 // letters and digits without those that sound or look alike, 40 bits.
 func newReference() string {
 	var raw [5]byte
-	rand.Read(raw[:]) //nolint:errcheck // crypto/rand.Read never fails since Go 1.24
+	rand.Read(raw[:])
 	s := base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").EncodeToString(raw[:])
 	return s[:4] + "-" + s[4:]
 }

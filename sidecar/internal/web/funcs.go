@@ -39,15 +39,16 @@ func (f *funcs) text(key string, args ...any) (string, error) {
 	return say(f.words, key, args)
 }
 
-// textIn is {{tin SET KEY "other"}}: a text of another set, and where there is
-// none, the core's text other, so that a step's slip keeps nobody from an answer.
-func (f *funcs) textIn(set, key, other string) (string, error) {
+// textIn is {{tin SET KEY "other" "Name" value …}}: a text of another set, and
+// where there is none, the core's text other, so that a step's slip keeps
+// nobody from an answer.
+func (f *funcs) textIn(set, key, other string, args ...any) (string, error) {
 	words := f.pages.translator(set, f.words.lang)
 	if !words.has(key) {
 		f.pages.log().Error("a step asks for a text that is not there", "key", key, "set", set)
 		key = other
 	}
-	return say(words, key, nil)
+	return say(words, key, args)
 }
 
 // textLike is {{tlike "prefix." NAME "other"}}: the text prefix+NAME, and

@@ -84,17 +84,17 @@ func (p *Pages) SwitchLanguage() http.Handler {
 // localPath returns a path with query on this very host, or "/". Browsers
 // take "//", "/\" and what hides behind control characters for another host.
 func localPath(s string) string {
-	if len(s) == 0 || len(s) > maxBack || s[0] != '/' {
+	if len(s) > maxBack || !strings.HasPrefix(s, "/") || strings.HasPrefix(s, "//") || !plain(s) {
 		return "/"
 	}
-	for i := range len(s) {
-		if s[i] <= ' ' || s[i] >= 0x7f || s[i] == '\\' {
-			return "/"
-		}
-	}
 	u, err := url.Parse(s)
-	if err != nil || u.IsAbs() || u.Host != "" || u.User != nil || strings.HasPrefix(s, "//") || strings.HasPrefix(u.Path, "//") {
+	if err != nil || u.IsAbs() || u.Host != "" || strings.HasPrefix(u.Path, "//") {
 		return "/"
 	}
 	return s
+}
+
+// plain reports whether s is visible ASCII without a backslash.
+func plain(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '\\' })
 }

@@ -60,7 +60,7 @@ func (p *Pages) send(w http.ResponseWriter, r *http.Request, status int, body []
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
-		w.Write(body) //nolint:errcheck // the browser is gone; nobody to tell
+		w.Write(body) //nolint:gosec // html/template has escaped it
 	}
 }
 

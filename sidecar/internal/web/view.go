@@ -48,7 +48,12 @@ type Link struct {
 }
 
 // Denied is the data of the core page "denied": what a step that refused says.
-type Denied struct{ Key string }
+type Denied struct {
+	Key string
+	// Wait is how long the refusal lasts from now, for texts that say it
+	// ({{.Wait}}); 0 = it does not end by itself.
+	Wait time.Duration
+}
 
 // Done is the page after the last step; its GET of next releases the login.
 // A form's POST must not lead elsewhere itself: browsers apply `form-action`
