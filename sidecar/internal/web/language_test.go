@@ -77,6 +77,7 @@ func TestSwitchReturnsToThisHostOnly(t *testing.T) {
 		"realms":                         "/",
 		"https://evil.example/":          "/",
 		"//evil.example/":                "/",
+		"///evil.example/":               "/",
 		`/\evil.example/`:                "/",
 		"/\t/evil.example/":              "/",
 		"/%2fevil.example/":              "/",
