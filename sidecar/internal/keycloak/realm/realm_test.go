@@ -109,6 +109,28 @@ func TestLongerLifetimesStay(t *testing.T) {
 	}
 }
 
+func TestOnlyAFlowThatRefusesEverybodyIsLeftBound(t *testing.T) {
+	deny := func(level int, requirement string) object {
+		return object{"id": "e", "providerId": "deny-access-authenticator", "level": level, "requirement": requirement}
+	}
+	for name, tt := range map[string]struct {
+		execution object
+		denies    bool
+	}{
+		"refuses": {deny(0, "REQUIRED"), true}, "switched off": {deny(0, "DISABLED"), false}, "alternative": {deny(0, "ALTERNATIVE"), false},
+		"under a condition": {deny(1, "REQUIRED"), false}, "something else": {object{"providerId": "x", "level": 0, "requirement": "REQUIRED"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newServer()
+			s.flows["direct grant"] = append(s.flows["direct grant"], tt.execution)
+			diff, err := realm.Plan(t.Context(), s.start(t), desired())
+			if err != nil || strings.Contains(diff.String(), "directGrantFlow") == tt.denies {
+				t.Errorf("%v\n%v", err, diff)
+			}
+		})
+	}
+}
+
 func TestAddressesOfTheInnerNetworkStay(t *testing.T) {
 	s := newServer()
 	a := s.start(t)
