@@ -25,8 +25,12 @@ type entry struct {
 	touching atomic.Bool
 }
 
-// field is one header to set.
-type field struct{ name, value string }
+// field is one header to set, for all requests of the session: its value is
+// not to be changed.
+type field struct {
+	name  string
+	value []string
+}
 
 // cache keeps sessions for cacheFor. Ending any session on this replica makes
 // all entries stale, those included that are being read at this moment: that
@@ -107,6 +111,10 @@ func (s *Site) load(ctx context.Context, id SessionID) (*entry, error) {
 	if e := s.cache.get(id, s.Now()); e != nil {
 		return e, nil
 	}
+	return s.await(ctx, id)
+}
+
+func (s *Site) await(ctx context.Context, id SessionID) (*entry, error) {
 	loaded := s.loads.DoChan(string(id[:]), func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeWait)
 		defer cancel()

@@ -27,13 +27,19 @@ func newSecret() string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
+// strict refuses a second spelling of the same bytes.
+var strict = base64.RawURLEncoding.Strict() //nolint:gochecknoglobals // a constant that costs a kilobyte to make
+
 // idOf returns the name under which a session with this secret is stored.
 func idOf(secret string) (SessionID, bool) {
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(secret)
-	if err != nil || len(raw) != secretLen {
+	var raw [secretLen]byte
+	if len(secret) != strict.EncodedLen(secretLen) {
 		return SessionID{}, false
 	}
-	return sha256.Sum256(raw), true
+	if n, err := strict.Decode(raw[:], []byte(secret)); err != nil || n != secretLen {
+		return SessionID{}, false
+	}
+	return sha256.Sum256(raw[:]), true
 }
 
 // presented returns the session that a browser claims to have. A name that
@@ -71,17 +77,31 @@ func eachCookie(line string, f func(pair string)) {
 // isOwn reports whether a cookie is the proxy's, in whatever case.
 func isOwn(pair string) bool {
 	name, _, _ := strings.Cut(pair, "=")
-	name = strings.ToLower(strings.TrimSpace(name))
-	return strings.HasPrefix(name, strings.ToLower(cookiePrefix)) || name == langCookie
+	name = strings.TrimSpace(name)
+	return len(name) >= len(cookiePrefix) && strings.EqualFold(name[:len(cookiePrefix)], cookiePrefix) ||
+		strings.EqualFold(name, langCookie)
+}
+
+// containsFold reports whether s contains an ASCII word in any case.
+func containsFold(s, word string) bool {
+	for i := 0; i+len(word) <= len(s); i++ {
+		if s[i]|0x20 == word[0] && strings.EqualFold(s[i:i+len(word)], word) {
+			return true
+		}
+	}
+	return false
 }
 
 // dropOwnCookies removes the proxy's cookies from what goes to the
 // application; the others stay as they are.
 func dropOwnCookies(h http.Header) {
 	lines := h["Cookie"]
+	if len(lines) == 0 {
+		return
+	}
 	kept := lines[:0:0]
 	for _, line := range lines {
-		if !strings.Contains(strings.ToLower(line), "schleuse") {
+		if !containsFold(line, "schleuse") {
 			kept = append(kept, line)
 			continue
 		}

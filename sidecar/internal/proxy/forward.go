@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/netip"
-	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -34,9 +33,6 @@ func (s *Site) pass(w http.ResponseWriter, r *http.Request, e *entry, forward ht
 			return
 		}
 	}
-	s.Metrics.request(s.Settings.Name, "passed")
-	s.Metrics.opened(s.Settings.Name, 1)
-	defer s.Metrics.opened(s.Settings.Name, -1)
 	forward.ServeHTTP(w, r.WithContext(ctx))
 }
 
@@ -44,8 +40,14 @@ func (s *Site) pass(w http.ResponseWriter, r *http.Request, e *entry, forward ht
 // rewrite adds the identity: a client's `Connection: X-Auth-Kvnr` cannot take
 // it away again.
 func (s *Site) forwarder() http.Handler {
+	// Values that are the same for every request are shared: nothing behind
+	// here changes them in place.
+	proto, host := []string{s.Settings.PublicURL.Scheme}, []string{s.Settings.PublicURL.Host}
 	return &httputil.ReverseProxy{
-		Rewrite:        s.rewrite,
+		Rewrite: func(p *httputil.ProxyRequest) {
+			s.rewrite(p)
+			p.Out.Header["X-Forwarded-Proto"], p.Out.Header["X-Forwarded-Host"] = proto, host
+		},
 		Transport:      s.upstreamTransport(),
 		ModifyResponse: s.modify,
 		ErrorHandler:   s.upstreamError,
@@ -66,14 +68,12 @@ func (s *Site) rewrite(p *httputil.ProxyRequest) {
 	h := out.Header
 	s.Settings.Headers.strip(h)
 	dropOwnCookies(h)
-	h["X-Forwarded-Proto"] = []string{s.Settings.PublicURL.Scheme}
-	h["X-Forwarded-Host"] = []string{s.Settings.PublicURL.Host}
 	if from := clientAddress(p.In, s.Settings.TrustedProxies); from.IsValid() {
 		h["X-Forwarded-For"] = []string{from.String()}
 	}
 	if e, ok := p.In.Context().Value(entryKey{}).(*entry); ok {
 		for _, f := range e.inject {
-			h[f.name] = []string{f.value}
+			h[f.name] = f.value
 		}
 	}
 }
@@ -97,20 +97,11 @@ func (s *Site) upstreamError(w http.ResponseWriter, r *http.Request, err error) 
 	var timeout net.Error
 	if errors.As(err, &timeout) && timeout.Timeout() {
 		s.Metrics.request(s.Settings.Name, "upstream_timeout")
-		s.Pages.Error(w, r, fault.New(fault.Timeout, "site_slow", pathless(err)))
+		s.Pages.Error(w, r, fault.New(fault.Timeout, "site_slow", err))
 		return
 	}
 	s.Metrics.request(s.Settings.Name, "upstream_error")
-	s.Pages.Error(w, r, fault.New(fault.BadUpstream, "site_down", pathless(err)))
-}
-
-// pathless keeps URLs, which may hold what is nobody's business, out of the log.
-func pathless(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
-		return u.Err
-	}
-	return err
+	s.Pages.Error(w, r, fault.New(fault.BadUpstream, "site_down", err))
 }
 
 // upstreamTransport returns the transport to the application.

@@ -174,7 +174,7 @@ func (h Headers) render(x *Session) ([]field, error) {
 			return nil, fmt.Errorf("header %s: longer than %d bytes", t.name, maxField)
 		}
 		if value != "" {
-			out = append(out, field{t.name, value})
+			out = append(out, field{t.name, []string{value}})
 		}
 	}
 	return out, nil
@@ -184,7 +184,7 @@ func (h Headers) render(x *Session) ([]field, error) {
 // nothing for other people's user names. Keycloak has it in lower case; its
 // check digit is not the proxy's business.
 func kvnr(username string) string {
-	if len(username) != 10 || username[0] < 'a' || username[0] > 'z' {
+	if len(username) != 10 || username[0]|0x20 < 'a' || username[0]|0x20 > 'z' {
 		return ""
 	}
 	for i := 1; i < len(username); i++ {

@@ -134,6 +134,7 @@ func TestHeaderValues(t *testing.T) {
 	headers, err := proxy.ParseHeaders(map[string]string{
 		"Authorization": "Bearer {{.AccessToken}}", "X-Name": `{{.Claim "name"}}`, "X-Roles": `{{.Claim "realm_access.roles"}}`,
 		"X-Kvnr": "{{.KVNR}}", "X-User": "{{.Username}}", "X-Level": `{{.Claim "level"}}/{{.Claim "vip"}}`, "X-Missing": `{{.Claim "a.b.c"}}`,
+		"X-Share": `{{.Claim "share"}}`,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -142,27 +143,43 @@ func TestHeaderValues(t *testing.T) {
 	w.issuer.Set(func(s *proxytest.Switches) {
 		s.Person.Username = "s.schmidt"
 		s.Person.Claims = map[string]any{
-			"name": "Jürgen 100%\r\nX-Kvnr: Z999999999 ", "level": 3, "vip": true, "a": "no object",
+			"name": "Jürgen 100%\r\nX-Kvnr: Z999999999 ", "level": 3, "vip": true, "a": "no object", "share": "50%",
 			"realm_access": map[string]any{"roles": []string{"mitarbeiter", "a,admin", "identified"}},
 		}
 	})
 	w.signedIn()
 	h := w.app.last(t).Header
 	got := map[string]string{}
-	for _, name := range []string{"X-Name", "X-Roles", "X-Kvnr", "X-User", "X-Level", "X-Missing"} {
+	for _, name := range []string{"X-Name", "X-Roles", "X-Kvnr", "X-User", "X-Level", "X-Missing", "X-Share"} {
 		if v, ok := h[name]; ok {
 			got[name] = strings.Join(v, "|")
 		}
 	}
 	want := map[string]string{
 		"X-Name": "J%C3%BCrgen 100%25%0D%0AX-Kvnr: Z999999999", "X-Roles": "mitarbeiter,identified",
-		"X-User": "s.schmidt", "X-Level": "3/true",
+		"X-User": "s.schmidt", "X-Level": "3/true", "X-Share": "50%25",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("headers (-want +got):\n%s", diff)
 	}
 	if got, want := h.Get("Authorization"), "Bearer "+w.sessions.All()[0].AccessToken; got != want {
 		t.Error("Authorization is not the access token, though it is configured")
+	}
+}
+
+func TestOnlyNumbersAreGivenAsNumbers(t *testing.T) {
+	for username, want := range map[string]string{
+		"a123456780": "A123456780", "A123456780": "A123456780", "a12345678": "", "a1234567800": "", "aa23456780": "",
+		"1123456780": "", "s.schmidt": "", "a12345678o": "", "a12345678 ": "", "": "", "[123456780": "", "@123456780": "",
+	} {
+		t.Run(username, func(t *testing.T) {
+			w := newWorld(t)
+			w.issuer.Set(func(s *proxytest.Switches) { s.Person.Username = username })
+			w.signedIn()
+			if got := w.app.last(t).Header.Get("X-Auth-Kvnr"); got != want {
+				t.Errorf("the application was told %q, want %q", got, want)
+			}
+		})
 	}
 }
 

@@ -88,7 +88,7 @@ func (s *Site) pendings(r *http.Request) (good []pending, junk []string) {
 }
 
 func (s *Site) openPending(name, value string) (pending, bool) {
-	sealed, err := base64.RawURLEncoding.Strict().DecodeString(value)
+	sealed, err := strict.DecodeString(value)
 	if err != nil {
 		return pending{}, false
 	}

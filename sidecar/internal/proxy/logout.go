@@ -92,7 +92,7 @@ func (s *Site) postLogout(ctx context.Context, issuer *endpoints, fields []web.F
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	resp, err := issuer.client.Do(req)
 	if err != nil {
-		return pathless(err)
+		return err
 	}
 	defer resp.Body.Close()
 	if to := resp.Header.Get("Location"); to != s.self(afterLogout) {

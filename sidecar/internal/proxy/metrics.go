@@ -57,8 +57,28 @@ func (m *Metrics) ended(site, cause string, n int) {
 	}
 }
 
-func (m *Metrics) opened(site string, by float64) {
-	if m != nil {
-		m.open.WithLabelValues(site).Add(by)
+// passing counts what happens with every request, looked up once.
+type passing struct {
+	passed prometheus.Counter
+	open   prometheus.Gauge
+}
+
+func (m *Metrics) passing(site string) passing {
+	if m == nil {
+		return passing{}
+	}
+	return passing{m.requests.WithLabelValues(site, "passed"), m.open.WithLabelValues(site)}
+}
+
+func (p passing) begin() {
+	if p.open != nil {
+		p.passed.Inc()
+		p.open.Inc()
+	}
+}
+
+func (p passing) end() {
+	if p.open != nil {
+		p.open.Dec()
 	}
 }

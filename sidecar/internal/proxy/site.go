@@ -52,12 +52,13 @@ type Ring interface {
 func (s *Site) Handler() http.Handler {
 	forward := s.forwarder()
 	own := s.own()
+	count := s.Metrics.passing(s.Settings.Name)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch placeOf(r) {
 		case ours:
 			own.ServeHTTP(w, r)
 		case theirs:
-			s.serve(w, r, forward)
+			s.serve(w, r, forward, count)
 		case nobodys:
 			s.Metrics.request(s.Settings.Name, "refused")
 			s.Pages.Error(w, r, fault.New(fault.NotFound, "not_found", nil))
@@ -66,10 +67,12 @@ func (s *Site) Handler() http.Handler {
 }
 
 // serve passes a request on for whoever has a session.
-func (s *Site) serve(w http.ResponseWriter, r *http.Request, forward http.Handler) {
+func (s *Site) serve(w http.ResponseWriter, r *http.Request, forward http.Handler, count passing) {
 	e, err := s.current(r)
 	switch {
 	case err == nil:
+		count.begin()
+		defer count.end()
 		s.pass(w, r, e, forward)
 	case errors.Is(err, ErrNoSession):
 		s.challenge(w, r)
