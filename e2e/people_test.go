@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -40,8 +41,18 @@ func openHouse(t *testing.T) *play.Schleuse {
 // born counts the people whom tests have made.
 var born atomic.Int64
 
-// masterData is written by one test at a time.
-var masterData sync.Mutex
+// masterData guards the file of master data, and who was added to it.
+var (
+	masterData sync.Mutex
+	made       []stage.Person
+)
+
+// madePeople lists whom tests have made.
+func madePeople() []stage.Person {
+	masterData.Lock()
+	defer masterData.Unlock()
+	return slices.Clone(made)
+}
 
 // newCustomer makes an insured person of the test's own, with account and card.
 func newCustomer(t *testing.T) stage.Person {
@@ -76,6 +87,7 @@ func inMasterData(t *testing.T, person stage.Person) {
 	t.Helper()
 	masterData.Lock()
 	defer masterData.Unlock()
+	made = append(made, person)
 	file := openHouse(t).Members
 	text, err := os.ReadFile(file)
 	if err != nil {

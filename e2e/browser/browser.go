@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"sync"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
@@ -19,6 +20,28 @@ type Browser struct {
 
 	ctx    context.Context
 	cancel context.CancelFunc
+
+	mu        sync.Mutex
+	addresses []string
+}
+
+// addressLimit bounds how many addresses are remembered.
+const addressLimit = 20_000
+
+// Addresses returns every address that any tab has asked for, as sent, so that
+// a test can look for what must not stand in one.
+func (b *Browser) Addresses() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.addresses)
+}
+
+func (b *Browser) remember(address string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.addresses) < addressLimit {
+		b.addresses = append(b.addresses, address)
+	}
 }
 
 // Launch starts a headless Chromium that ends with ctx and with this process.
@@ -75,11 +98,27 @@ func (b *Browser) Open(profile Profile) (*Tab, error) {
 
 func (b *Browser) tab(ctx context.Context, cancel context.CancelFunc, profile Profile) (*Tab, error) {
 	tab := &Tab{browser: b, profile: profile, ctx: ctx, cancel: cancel}
-	if err := tab.apply(profile); err != nil {
+	err := errors.Join(tab.apply(profile), tab.watch())
+	if err != nil {
 		cancel()
 		return nil, fmt.Errorf("opening a tab: %w", err)
 	}
 	return tab, nil
+}
+
+// watch remembers the addresses of this tab until it closes.
+func (t *Tab) watch() error {
+	requests := chromedp.Events(t.ctx, network.RequestWillBeSent)
+	go func() {
+		for event, err := range requests {
+			if err != nil {
+				return
+			}
+			t.browser.remember(event.Request.URL)
+		}
+	}()
+	_, err := chromedp.Call(t.ctx, network.Enable, network.EnableParams{})
+	return err
 }
 
 func (t *Tab) apply(profile Profile) error {

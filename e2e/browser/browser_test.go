@@ -101,6 +101,19 @@ func TestKeyboardAlone(t *testing.T) {
 	must(t, tab.See("Guten Tag, Otto"))
 }
 
+func TestAddressesAreRemembered(t *testing.T) {
+	b := launch(t)
+	address := server(t)
+	tab := open(t, b, browser.Profile{}, address+"/?nummer=1")
+	must(t, tab.Press("Weiter"))
+	must(t, tab.See("Guten Tag"))
+	for _, want := range []string{address + "/?nummer=1", address + "/hello"} {
+		if !slices.Contains(b.Addresses(), want) {
+			t.Errorf("%v, want %s", b.Addresses(), want)
+		}
+	}
+}
+
 func TestPeopleShareNoCookiesAndTabsDo(t *testing.T) {
 	b := launch(t)
 	address := server(t)

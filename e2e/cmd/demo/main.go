@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -122,14 +123,25 @@ func tell(set *play.Play, content home.Content, took time.Duration) error {
 	return nil
 }
 
-// freshFolder empties .demo in the tree: Keycloak begins anew at each start,
-// so must everything that remembers its people.
+// freshFolder empties DEMO_DIR, or .demo in the tree: Keycloak begins anew at
+// each start, so must everything that remembers its people.
 func freshFolder() (string, error) {
-	root, err := stage.Root()
-	if err != nil {
+	dir := os.Getenv("DEMO_DIR")
+	if dir == "" {
+		root, err := stage.Root()
+		if err != nil {
+			return "", err
+		}
+		dir = filepath.Join(root, ".demo")
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}
-	dir := filepath.Join(root, ".demo")
+	_, err = os.Stat(filepath.Join(dir, "demo.json"))
+	if len(entries) > 0 && errors.Is(err, fs.ErrNotExist) && filepath.Base(dir) != ".demo" {
+		return "", fmt.Errorf("%s holds something that no demo has written; name an empty folder", dir)
+	}
 	if err := os.RemoveAll(dir); err != nil {
 		return "", err
 	}

@@ -1,0 +1,21 @@
+#!/bin/sh
+# Runs the tests that need the stage. The whole piece in ./e2e takes ten minutes,
+# because somebody in it looks for their card that long; the others run beside it,
+# one after another, and are shown at the end.
+set -u
+cd "$(dirname "$0")/.."
+
+others=$(go list ./e2e/... | grep '/e2e/')
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+# shellcheck disable=SC2086 # a list of packages
+go test -p 1 -count=1 -timeout 18m $others >"$log" 2>&1 &
+beside=$!
+
+go test -v -count=1 -timeout 18m ./e2e
+whole=$?
+wait "$beside"
+rest=$?
+cat "$log"
+[ "$whole" = 0 ] && [ "$rest" = 0 ]

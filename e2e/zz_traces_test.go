@@ -1,0 +1,186 @@
+package e2e_test
+
+import (
+	"bufio"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/schleuse/schleuse/e2e/stage"
+)
+
+// secrets are what must stand in no log, metric and address: numbers in every
+// spelling that appears, passwords, names, and the digits of cards where they
+// stand alone.
+type secrets struct {
+	words  []string
+	digits []*regexp.Regexp
+}
+
+func secretsOf(people []stage.Person) secrets {
+	var s secrets
+	for _, person := range people {
+		s.words = append(s.words, strings.ToLower(person.Number), strings.ToLower(person.Name))
+		if person.Password != "" {
+			s.words = append(s.words, strings.ToLower(person.Password))
+		}
+		if len(person.Number) == 10 {
+			s.words = append(s.words, strings.ToLower(person.Number[:4]+" "+person.Number[4:7]+" "+person.Number[7:]))
+		}
+		if person.Digits != "" {
+			s.digits = append(s.digits, regexp.MustCompile(`(^|[^0-9.])`+person.Digits+`($|[^0-9])`))
+		}
+	}
+	return s
+}
+
+// in returns what of it stands in the text.
+func (s secrets) in(text string) string {
+	lower := strings.ToLower(text)
+	for _, word := range s.words {
+		if strings.Contains(lower, word) {
+			return word
+		}
+	}
+	return ""
+}
+
+func (s secrets) orDigitsIn(text string) string {
+	if found := s.in(text); found != "" {
+		return found
+	}
+	for _, digits := range s.digits {
+		if digits.MatchString(text) {
+			return digits.String()
+		}
+	}
+	return ""
+}
+
+func TestNothingPersonalStandsInLogsMetricsAndAddresses(t *testing.T) {
+	schleuse := openHouse(t)
+	people := append(stage.People(), madePeople()...)
+	s := secretsOf(people)
+	t.Run("log", func(t *testing.T) {
+		lines := 0
+		for _, text := range logTexts(t) {
+			lines++
+			if found := s.orDigitsIn(text); found != "" {
+				t.Errorf("%q stands in %s", found, text)
+			}
+		}
+		if lines == 0 {
+			t.Error("the log is empty")
+		}
+	})
+	t.Run("metrics", func(t *testing.T) {
+		body := fetch(t, schleuse.Internal+"/metrics")
+		if found := s.in(body); found != "" {
+			t.Errorf("%q stands in the metrics", found)
+		}
+		if !strings.Contains(body, "schleuse_") {
+			t.Error("no metric of ours is there")
+		}
+	})
+	t.Run("addresses", func(t *testing.T) {
+		b, err := chromium()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, address := range b.Addresses() {
+			for _, text := range unfold(address) {
+				if found := s.in(text); found != "" {
+					t.Errorf("%q stands in the address %s", found, address)
+				}
+			}
+		}
+	})
+}
+
+// logTexts returns what the log's lines say, without their time.
+func logTexts(t *testing.T) []string {
+	t.Helper()
+	file, err := os.Open(filepath.Join(theatre.Dir, "house.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	var texts []string
+	lines := bufio.NewScanner(file)
+	for lines.Scan() {
+		var entry map[string]any
+		if err := json.Unmarshal(lines.Bytes(), &entry); err != nil {
+			t.Errorf("a line of the log is no JSON: %s", lines.Text())
+			continue
+		}
+		delete(entry, "time")
+		text, err := json.Marshal(entry)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts = append(texts, string(text))
+	}
+	return texts
+}
+
+// unfold returns an address, and what its parameters hold when they are
+// decoded: percent-encoding, and base64 as tokens and Keycloak's client_data use it.
+func unfold(address string) []string {
+	texts := []string{address}
+	decoded, err := url.QueryUnescape(address)
+	if err == nil {
+		texts = append(texts, decoded)
+	}
+	parts := strings.FieldsFunc(decoded, func(r rune) bool { return strings.ContainsRune("?&=#./", r) })
+	for _, part := range parts {
+		if raw, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(part, "=")); err == nil {
+			texts = append(texts, string(raw))
+		}
+	}
+	return texts
+}
+
+func fetch(t *testing.T, address string) string {
+	t.Helper()
+	response, err := http.Get(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
+
+func TestWhatIsPersonalWouldBeFound(t *testing.T) {
+	s := secretsOf([]stage.Person{{Name: "Ida Muster", Number: "A123456780", Password: "streng-geheim", Digits: "0042"}})
+	for _, text := range []string{
+		"GET /a123456780", "A123 456 780", "streng-geheim", "ida muster", `"typed":"0042"`,
+	} {
+		if s.orDigitsIn(text) == "" {
+			t.Errorf("nothing is found in %q", text)
+		}
+	}
+	for _, text := range []string{"127.0.0.1:50042", "80042", "nothing"} {
+		if found := s.orDigitsIn(text); found != "" {
+			t.Errorf("%q is found in %q", found, text)
+		}
+	}
+	hint := base64.RawURLEncoding.EncodeToString([]byte(`{"preferred_username":"a123456780"}`))
+	found := ""
+	for _, text := range unfold("http://login.localhost/logout?id_token_hint=x." + hint + ".y") {
+		found += s.in(text)
+	}
+	if found == "" {
+		t.Error("a number inside a token in an address is not found")
+	}
+}
