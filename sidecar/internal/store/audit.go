@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/hmac"
 	"database/sql"
 	"encoding/binary"
 	"errors"
@@ -115,11 +116,11 @@ func (a *Audit) write(ctx context.Context, batch []*waiting) error {
 		if err := a.lock(ctx, tx); err != nil {
 			return err
 		}
-		head, known, err := a.head(ctx, tx)
+		e, known, err := a.ends(ctx, tx)
 		if err != nil {
 			return err
 		}
-		b := audit.Batch{Stream: a.stream, Seq: head.Seq + 1, Prev: head.Last}
+		b := audit.Batch{Stream: a.stream, Seq: e.head.Seq + 1, Prev: e.head.Last}
 		if !known {
 			b.Lines = append(b.Lines, a.unknownHead())
 		}
@@ -131,7 +132,11 @@ func (a *Audit) write(ctx context.Context, batch []*waiting) error {
 			}
 			b.Lines = append(b.Lines, l)
 		}
-		return a.insert(ctx, tx, b)
+		e.head.Seq, e.head.Last = b.Seq, b.Hash()
+		if err := insertBatch(ctx, tx, b, e.head.Last); err != nil {
+			return err
+		}
+		return a.save(ctx, tx, e)
 	})
 }
 
@@ -149,29 +154,53 @@ func (a *Audit) lock(ctx context.Context, tx *sql.Tx) error {
 	return a.store.db.Lock(ctx, tx, []byte("audit/"+a.stream))
 }
 
-// head returns where the chain ends and whether the head's MAC vouches for it.
-func (a *Audit) head(ctx context.Context, q querier) (head audit.Verifier, known bool, err error) {
-	head.Stream = a.stream
-	var link, mac []byte
-	err = q.QueryRowContext(ctx, "SELECT seq, link, mac FROM audit_heads WHERE stream = $1", a.stream).
-		Scan(&head.Seq, &link, &mac)
+// ends are where the chain begins and ends: the last batch that was removed
+// (its Seq is 0 when none was) and the last one written.
+type ends struct{ removed, head audit.Verifier }
+
+// ends also reports whether the MAC beside them vouches for them.
+func (a *Audit) ends(ctx context.Context, q querier) (e ends, known bool, err error) {
+	e.removed.Stream, e.head.Stream = a.stream, a.stream
+	var link, removed, mac []byte
+	err = q.QueryRowContext(ctx, "SELECT seq, link, removed, removed_link, mac FROM audit_heads WHERE stream = $1", a.stream).
+		Scan(&e.head.Seq, &link, &e.removed.Seq, &removed, &mac)
 	if errors.Is(err, sql.ErrNoRows) {
 		var batches int64
 		err = q.QueryRowContext(ctx, "SELECT count(*) FROM audit_batches WHERE stream = $1", a.stream).Scan(&batches)
-		return head, batches == 0, err
+		return e, batches == 0, err
 	}
 	if err != nil {
-		return head, false, err
+		return e, false, err
 	}
-	copy(head.Last[:], link)
-	return head, slices.ContainsFunc(a.store.ring.MACs(keyring.Index, headDomain, a.headParts(head.Seq, head.Last)...),
-		func(m []byte) bool { return string(m) == string(mac) }), nil
+	copy(e.head.Last[:], link)
+	copy(e.removed.Last[:], removed)
+	return e, slices.ContainsFunc(a.store.ring.MACs(keyring.Index, headDomain, e.parts()...),
+		func(m []byte) bool { return hmac.Equal(m, mac) }), nil
 }
 
 const headDomain = "audit.head"
 
-func (a *Audit) headParts(seq int64, link audit.Hash) [][]byte {
-	return [][]byte{[]byte(a.stream), binary.BigEndian.AppendUint64(nil, uint64(seq)), link[:]} //nolint:gosec // never negative
+// parts are what the MAC covers.
+func (e ends) parts() [][]byte {
+	out := [][]byte{[]byte(e.head.Stream), number(e.head.Seq), e.head.Last[:]}
+	if e.removed.Seq > 0 {
+		out = append(out, number(e.removed.Seq), e.removed.Last[:])
+	}
+	return out
+}
+
+func number(n int64) []byte {
+	return binary.BigEndian.AppendUint64(nil, uint64(n)) //nolint:gosec // never negative
+}
+
+// save stores the ends with their MAC.
+func (a *Audit) save(ctx context.Context, tx *sql.Tx, e ends) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO audit_heads (stream, seq, link, removed, removed_link, mac)
+		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (stream) DO UPDATE SET seq = excluded.seq, link = excluded.link,
+		removed = excluded.removed, removed_link = excluded.removed_link, mac = excluded.mac`,
+		a.stream, e.head.Seq, e.head.Last[:], e.removed.Seq, e.removed.Last[:],
+		a.store.ring.MAC(keyring.Index, headDomain, e.parts()...))
+	return err
 }
 
 // line seals an entry with its person's key, made when there is none.
@@ -249,20 +278,12 @@ func (a *Audit) Forget(ctx context.Context, person account.ID) error {
 	return explain("erasing a person's key", a.store.db.Erase(ctx))
 }
 
-func (a *Audit) insert(ctx context.Context, tx *sql.Tx, b audit.Batch) error {
-	link := b.Hash()
+func insertBatch(ctx context.Context, tx *sql.Tx, b audit.Batch, link audit.Hash) error {
 	if _, err := tx.ExecContext(ctx, "INSERT INTO audit_batches (stream, seq, prev, link) VALUES ($1, $2, $3, $4)",
 		b.Stream, b.Seq, b.Prev[:], link[:]); err != nil {
 		return err
 	}
-	if err := insertLines(ctx, tx, b); err != nil {
-		return err
-	}
-	mac := a.store.ring.MAC(keyring.Index, headDomain, a.headParts(b.Seq, link)...)
-	_, err := tx.ExecContext(ctx, `INSERT INTO audit_heads (stream, seq, link, mac) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (stream) DO UPDATE SET seq = excluded.seq, link = excluded.link, mac = excluded.mac`,
-		b.Stream, b.Seq, link[:], mac)
-	return err
+	return insertLines(ctx, tx, b)
 }
 
 func insertLines(ctx context.Context, tx *sql.Tx, b audit.Batch) error {

@@ -76,6 +76,7 @@ func (a *Audit) readable(seq int64, l audit.Line, key []byte) AuditLine {
 // database and keys.
 type Verified struct {
 	Batches, Lines int64
+	Removed        int64 // batches before them that were removed by Prune
 	Head           audit.Hash
 }
 
@@ -86,28 +87,28 @@ const verifyAtOnce = 100
 // the call. It returns an error that is audit.ErrBroken when it does not hold.
 // It takes as long as it takes; only each query has a deadline.
 func (a *Audit) Verify(ctx context.Context) (Verified, error) {
-	var head audit.Verifier
+	var e ends
 	err := a.store.read(ctx, "reading the audit's head", func(ctx context.Context, q querier) error {
-		h, known, err := a.head(ctx, q)
+		found, known, err := a.ends(ctx, q)
 		if err == nil && !known {
 			return answer{fmt.Errorf("%w: its head is not the one written last, or the index key of that time was retired", audit.ErrBroken)}
 		}
-		head = h
+		e = found
 		return err
 	})
 	if err != nil {
 		return Verified{}, err
 	}
-	v := audit.Verifier{Stream: a.stream}
-	for v.Seq < head.Seq {
-		if err := a.verifySome(ctx, &v, head.Seq); err != nil {
+	v := e.removed
+	for v.Seq < e.head.Seq {
+		if err := a.verifySome(ctx, &v, e.head.Seq); err != nil {
 			return Verified{}, err
 		}
 	}
-	if v.Last != head.Last {
+	if v.Last != e.head.Last {
 		return Verified{}, fmt.Errorf("%w: the last batch is not the head's", audit.ErrBroken)
 	}
-	return Verified{Batches: v.Seq, Lines: v.Lines, Head: v.Last}, nil
+	return Verified{Batches: v.Seq - e.removed.Seq, Lines: v.Lines, Removed: e.removed.Seq, Head: v.Last}, nil
 }
 
 func (a *Audit) verifySome(ctx context.Context, v *audit.Verifier, end int64) error {

@@ -236,6 +236,7 @@ func TestEveryChangeOfTheAuditIsSeen(t *testing.T) {
 		"a link":               "UPDATE audit_batches SET link = prev WHERE seq = 3",
 		"the head":             "UPDATE audit_heads SET seq = 3, link = (SELECT link FROM audit_batches WHERE seq = 3)",
 		"no head":              "DELETE FROM audit_heads",
+		"a later beginning":    "UPDATE audit_heads SET removed = 2, removed_link = (SELECT link FROM audit_batches WHERE seq = 2)",
 	}
 	both(t, func(t *testing.T, b storetest.Backend) {
 		for name, statement := range changes {
@@ -293,6 +294,27 @@ func TestAForgottenPersonsKeyIsGoneFromTheFile(t *testing.T) {
 	if inFile() {
 		t.Error("the key is still in the file")
 	}
+}
+
+func TestPruningDestroysTheKeysOfPeopleOfWhomNothingIsLeft(t *testing.T) {
+	both(t, func(t *testing.T, b storetest.Backend) {
+		dsn := b.Fresh(t)
+		s := open(t, dsn, keyring.Generate(time.Now()))
+		for i, e := range []audit.Entry{{Person: "old"}, {Person: "both"}, {Person: "both"}} {
+			e.Phase, e.Action, e.Time = audit.Fact, "a", time.Now().Add(time.Duration(i-2)*time.Hour)
+			if err := s.Audit().Append(t.Context(), e); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n, err := s.Audit().Prune(t.Context(), time.Now().Add(-time.Minute)); err != nil || n != 2 {
+			t.Fatalf("%d, %v", n, err)
+		}
+		var keys int
+		if err := raw(t, dsn).QueryRowContext(t.Context(), "SELECT count(*) FROM audit_people").Scan(&keys); err != nil || keys != 1 {
+			t.Errorf("%d keys are left, %v", keys, err)
+		}
+		s.Close()
+	})
 }
 
 func TestManyAuditEntriesShareACommit(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/schleuse/schleuse/sidecar/fault"
 	"github.com/schleuse/schleuse/sidecar/internal/proxy"
@@ -170,18 +171,39 @@ func (s sessions) Ended(ctx context.Context, ids []proxy.SessionID) (ended []pro
 	if len(ids) > maxEnded {
 		return nil, fmt.Errorf("asking for more than %d sessions", maxEnded)
 	}
+	live := map[proxy.SessionID]bool{}
 	err = s.read(ctx, "asking which sessions ended", func(ctx context.Context, q querier) error {
-		for _, id := range ids {
-			var live bool
-			if err := q.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM sessions WHERE id = $1 AND expires > $2)",
-				id[:], micros(s.now())).Scan(&live); err != nil {
+		for some := range slices.Chunk(ids, len(alternatives{})) {
+			if err := s.live(ctx, q, some, live); err != nil {
 				return err
-			}
-			if !live {
-				ended = append(ended, id)
 			}
 		}
 		return nil
 	})
-	return ended, err
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(slices.Clone(ids), func(id proxy.SessionID) bool { return live[id] }), nil
+}
+
+// live marks those of at most eight sessions that live.
+func (s sessions) live(ctx context.Context, q querier, some []proxy.SessionID, live map[proxy.SessionID]bool) error {
+	var ids alternatives
+	for i := range ids {
+		id := some[min(i, len(some)-1)]
+		ids[i] = id[:]
+	}
+	rows, err := q.QueryContext(ctx, "SELECT id FROM sessions WHERE id IN "+anyOf+" AND expires > $9", ids.args(micros(s.now()))...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id []byte
+		if err := rows.Scan(&id); err != nil {
+			return err
+		}
+		live[proxy.SessionID(id)] = true
+	}
+	return rows.Err()
 }

@@ -159,4 +159,42 @@ var auditTests = map[string]func(*testing.T, *fixture){
 			t.Errorf("%+v", got)
 		}
 	},
+	"pruning removes what is old, and the chain still verifies": func(t *testing.T, f *fixture) {
+		a := f.one(0).Audit()
+		const old = 450
+		for i := range old {
+			e := auditEntry(fmt.Sprint(i), account.ID(fmt.Sprint("old-", i)))
+			must(t, a.Append(t.Context(), e))
+		}
+		young := auditEntry("young", "old-0")
+		young.Time = start.Add(time.Hour)
+		must(t, a.Append(t.Context(), young))
+		f.clock.Add(2 * time.Hour)
+		before, err := a.Verify(t.Context())
+		must(t, err)
+		if n, err := a.Prune(t.Context(), start); err != nil || n != 0 {
+			t.Fatalf("nothing is old, and %d are removed, %v", n, err)
+		}
+		n, err := f.one(1).Audit().Prune(t.Context(), start.Add(time.Minute))
+		if err != nil || n != old {
+			t.Fatalf("%d removed, %v", n, err)
+		}
+		after, err := a.Verify(t.Context())
+		if err != nil || after.Removed != old || after.Batches != 2 || before.Batches != old+1 {
+			t.Errorf("before %+v, after %+v, %v", before, after, err)
+		}
+		lines := tail(t, f.one(0), 10)
+		if len(lines) != 2 || lines[0].Entry.Person != "old-0" || lines[1].Entry.Action != "audit.prune" {
+			t.Errorf("left: %+v", lines)
+		}
+		f.rotate(t, keyring.Index)
+		must(t, a.Append(t.Context(), young))
+		f.retireOld(t, keyring.Index)
+		if got, err := a.Verify(t.Context()); err != nil || got.Removed != old {
+			t.Errorf("after a rotation: %+v, %v", got, err)
+		}
+		if n, err := a.Prune(t.Context(), f.clock.Now().Add(time.Hour)); err != nil || n != 2 {
+			t.Errorf("all but the last: %d, %v", n, err)
+		}
+	},
 }

@@ -142,10 +142,14 @@ var counterTests = map[string]func(*testing.T, *fixture){
 		if got := look(t, c, onCard); got.Left != 4 {
 			t.Fatalf("after one rotation: %+v", got)
 		}
-		take(t, c, onCard)
+		if got := take(t, c, onCard); got.Left != 3 {
+			t.Fatalf("counted across a rotation: %+v", got)
+		}
 		f.rotate(t, keyring.Index)
 		must(t, c.Refund(t.Context(), onCard))
-		take(t, c, onCard)
+		if got := take(t, c, onCard); got.Left != 3 {
+			t.Fatalf("refunded and counted across two rotations: %+v", got)
+		}
 		f.retireOld(t, keyring.Index)
 		if got := look(t, c, onCard); got.Left != 3 {
 			t.Errorf("after retiring the old keys: %+v", got)
