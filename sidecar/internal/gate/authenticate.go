@@ -51,12 +51,16 @@ func encodeForm(form wire.Params) []byte {
 	return []byte(form.Encode())
 }
 
-// recall finds what is known of the tab to which a request belongs.
+// recall finds what is known of the tab to which a request belongs. Where
+// Keycloak does not read client_id, what a browser writes there counts for
+// nothing.
 func (h *handler) recall(x *exchange, query, form wire.Params) {
-	x.client = query.Get("client_id")
 	x.tab, x.known = x.tabs.find(string(wire.TabOfRequest(x.route, query, form)))
-	if x.known && x.client == "" {
+	switch {
+	case x.known:
 		x.client = x.tab.Client
+	case x.route != wire.BrokerEndpoint:
+		x.client = query.Get("client_id")
 	}
 }
 

@@ -60,7 +60,7 @@ func TestOtherAccountFoundLater(t *testing.T) {
 
 // TestNewLoginWithoutNumber: by a way on which no number was typed.
 func TestNewLoginWithoutNumber(t *testing.T) {
-	broker := realmPath + "/broker/idp/endpoint?state=s.UNKNOWNTAB1.Y2xpZW50"
+	broker := realmPath + "/broker/idp/endpoint?client_id=partner&state=s.UNKNOWNTAB1.Y2xpZW50"
 	for username, status := range map[string]int{
 		"h202601057": http.StatusGone, "a123456780": http.StatusGone, "s.schmidt": http.StatusFound,
 	} {

@@ -148,12 +148,19 @@ func (h *handler) readPage(x *exchange, resp *http.Response) error {
 	if !x.route.HasPages() || resp.Body == nil || x.in.Method == http.MethodHead {
 		return nil
 	}
-	kind, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
-	if err != nil || (kind != "text/html" && kind != "application/xhtml+xml") {
+	if !isPage(resp.Header) {
 		return nil
 	}
+	var err error
 	x.page, err = takeBody(resp, wire.MaxPage)
 	return err
+}
+
+// isPage reports whether a browser may take the body for HTML.
+func isPage(header http.Header) bool {
+	written := header.Get("Content-Type")
+	kind, _, err := mime.ParseMediaType(written)
+	return written == "" || err == nil && (kind == "text/html" || kind == "application/xhtml+xml")
 }
 
 // takeBody reads a body whole and puts it back.
