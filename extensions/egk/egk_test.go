@@ -174,6 +174,19 @@ func TestThreeWrongLockForADay(t *testing.T) {
 	s.expect(s.says(a, "7391"), "done")
 }
 
+func TestTheLockSaysWhenItEnds(t *testing.T) {
+	s := begin(t, "")
+	end := s.Clock.Now().Add(24 * time.Hour)
+	for range 3 {
+		s.says(s.Attempt(), "0001")
+	}
+	s.Clock.Pass(time.Hour)
+	out, err := s.step.Begin(t.Context(), s.Attempt())
+	if err != nil || out.Key != "denied.locked" || !out.Until.Equal(end) {
+		t.Errorf("%q until %v, %v; want %v", out.Key, out.Until, err, end)
+	}
+}
+
 func TestACardBearsFiveWrongInItsLife(t *testing.T) {
 	s := begin(t, "")
 	a := s.Attempt()
@@ -409,13 +422,13 @@ func TestOffer(t *testing.T) {
 	}
 	look(open)
 	shut := open
-	shut.Available, shut.Reason = false, "denied.locked"
+	shut.Available, shut.Reason = false, "closed.locked"
 	for range 3 {
 		_, _ = parts.Step.Resume(t.Context(), s.Attempt(), extensiontest.Post("digits", "0001"))
 	}
 	look(shut)
 	has(member.StatusActive)(s)
-	shut.Reason = "denied.no_card"
+	shut.Reason = "closed.no_card"
 	look(shut)
 	s.Members.Break(errors.New("down"))
 	if o, err := parts.Offer(t.Context(), s.Attempt()); err == nil || o.Available {

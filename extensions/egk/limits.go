@@ -47,11 +47,19 @@ func (l limits) all(id account.ID, cards []member.Card) []extension.Limit {
 	return out
 }
 
+// refusal is why a person cannot go on; the zero refusal is none.
+type refusal struct {
+	key   string    // a catalogue has "denied." and "closed." with it
+	until time.Time // when it ends by itself; zero = it does not
+}
+
+func (r refusal) none() bool { return r.key == "" }
+
 // standing is where a person and their cards stand with the limits.
 type standing struct {
 	cards []member.Card // those that bear another try
 	left  int           // tries
-	spent string        // why no try is left, as a catalogue key; "" = one is
+	spent refusal       // why no try is left; zero = one is
 	// pending says that a try was counted a moment ago, and that its verdict
 	// may give it back.
 	pending bool
@@ -81,9 +89,9 @@ func (l limits) look(ctx context.Context, id account.ID, cards []member.Card) (s
 	}
 	switch s.left = min(person.Left, best); {
 	case len(s.cards) == 0:
-		s.spent = "denied.used_up"
+		s.spent = refusal{key: "used_up"}
 	case !person.OK:
-		s.spent = "denied.locked"
+		s.spent = refusal{"locked", person.Until}
 	}
 	return s, nil
 }

@@ -35,17 +35,20 @@ type cardData struct {
 // Begin implements flow.Step.
 func (s *step) Begin(ctx context.Context, a *flow.Attempt) (flow.Outcome, error) {
 	cards, refused, err := s.cards(ctx, a)
-	if err != nil || refused != "" {
-		return deny(refused, err)
+	switch {
+	case err != nil:
+		return later(err)
+	case !refused.none():
+		return deny(refused), nil
 	}
 	at, err := s.limits.look(ctx, a.Account, cards)
 	switch {
 	case err != nil:
 		return later(err)
-	case at.spent != "" && at.pending:
+	case !at.spent.none() && at.pending:
 		return busy(cards, ""), nil
-	case at.spent != "":
-		return flow.Deny(at.spent), nil
+	case !at.spent.none():
+		return deny(at.spent), nil
 	}
 	return ask(at.cards, ""), nil
 }
@@ -53,8 +56,11 @@ func (s *step) Begin(ctx context.Context, a *flow.Attempt) (flow.Outcome, error)
 // Resume implements flow.Step.
 func (s *step) Resume(ctx context.Context, a *flow.Attempt, in flow.Input) (flow.Outcome, error) {
 	cards, refused, err := s.cards(ctx, a)
-	if err != nil || refused != "" {
-		return deny(refused, err)
+	switch {
+	case err != nil:
+		return later(err)
+	case !refused.none():
+		return deny(refused), nil
 	}
 	typed := only(in.Form, "digits")
 	read := member.ParseCardInput(typed)
@@ -65,9 +71,9 @@ func (s *step) Resume(ctx context.Context, a *flow.Attempt, in flow.Input) (flow
 	switch {
 	case err != nil:
 		return later(err)
-	case at.spent != "" && !at.pending:
-		return flow.Deny(at.spent), nil
-	case at.spent != "":
+	case !at.spent.none() && !at.pending:
+		return deny(at.spent), nil
+	case !at.spent.none():
 		return busy(cards, typed), nil
 	}
 	return s.compare(ctx, a, at.cards, read.LastFour, typed)
@@ -112,11 +118,11 @@ func (s *step) wrong(ctx context.Context, a *flow.Attempt, cards []member.Card, 
 	if err != nil {
 		return later(err)
 	}
-	if at.spent != "" {
+	if !at.spent.none() {
 		if err := s.limits.settle(ctx, a.Account); err != nil {
 			return later(err)
 		}
-		return flow.Deny(at.spent), nil
+		return deny(at.spent), nil
 	}
 	return ask(at.cards, typed, flow.Problem{Field: "digits", Key: "problem.wrong", Args: map[string]any{"Count": at.left}}), nil
 }
@@ -128,21 +134,22 @@ func (s *step) record(ctx context.Context, a *flow.Attempt, result string) error
 }
 
 // cards returns the cards that prove something today, or why there is no way
-// to go on, as a catalogue key.
-func (s *step) cards(ctx context.Context, a *flow.Attempt) (cards []member.Card, refused string, err error) {
+// to go on.
+func (s *step) cards(ctx context.Context, a *flow.Attempt) ([]member.Card, refusal, error) {
 	if a.Account == "" || a.Number == "" {
-		return nil, "", errors.New("the card is asked for before anybody signed in")
+		return nil, refusal{}, errors.New("the card is asked for before anybody signed in")
 	}
 	m, err := s.host.Members.Find(ctx, a.Number)
 	if errors.Is(err, member.ErrNotFound) {
-		return nil, "denied.not_on_file", nil
+		return nil, refusal{key: "not_on_file"}, nil
 	}
 	if err != nil {
-		return nil, "", err
+		return nil, refusal{}, err
 	}
-	if refused := refusal(m.Status); refused != "" {
-		return nil, refused, nil
+	if key := keyOf(m.Status); key != "" {
+		return nil, refusal{key: key}, nil
 	}
+	var cards []member.Card
 	now := s.host.Now()
 	for _, c := range m.Cards {
 		if c.Proves(now) {
@@ -151,43 +158,45 @@ func (s *step) cards(ctx context.Context, a *flow.Attempt) (cards []member.Card,
 	}
 	switch {
 	case len(cards) > 0:
-		return cards[max(0, len(cards)-maxCards):], "", nil
+		return cards[max(0, len(cards)-maxCards):], refusal{}, nil
 	case slices.ContainsFunc(m.Cards, func(c member.Card) bool { return c.State == member.CardOrdered }):
-		return nil, "denied.under_way", nil
+		return nil, refusal{key: "under_way"}, nil
 	}
-	return nil, "denied.no_card", nil
+	return nil, refusal{key: "no_card"}, nil
 }
 
-// refusal says why a person of this status cannot go on; "" = they can.
-func refusal(s member.Status) string {
+// keyOf says why a person of this status cannot go on; "" = they can.
+func keyOf(s member.Status) string {
 	switch s {
 	case member.StatusActive:
 		return ""
 	case member.StatusNotYet:
-		return "denied.not_yet"
+		return "not_yet"
 	case member.StatusLeft:
-		return "denied.left"
+		return "left"
 	case member.StatusDeceased:
-		return "denied.deceased"
+		return "deceased"
 	case member.StatusUnderAge:
-		return "denied.under_age"
+		return "under_age"
 	case member.StatusRepresented:
-		return "denied.represented"
+		return "represented"
 	}
-	return "denied.not_on_file"
+	return "not_on_file"
 }
 
 // offer describes the step where the person chooses a way.
 func (s *step) offer(ctx context.Context, a *flow.Attempt) (flow.Offer, error) {
 	o := flow.Offer{Title: "offer.title", Needs: "offer.needs", Takes: "offer.takes"}
 	cards, refused, err := s.cards(ctx, a)
-	if err != nil || refused != "" {
-		o.Reason = refused
-		return o, err
+	if err == nil && refused.none() {
+		var at standing
+		at, err = s.limits.look(ctx, a.Account, cards)
+		refused = at.spent
 	}
-	at, err := s.limits.look(ctx, a.Account, cards)
-	o.Reason = at.spent
-	o.Available = err == nil && at.spent == ""
+	if !refused.none() {
+		o.Reason = "closed." + refused.key
+	}
+	o.Available = err == nil && refused.none()
 	return o, err
 }
 
@@ -216,12 +225,7 @@ func busy(cards []member.Card, typed string) flow.Outcome {
 	return ask(cards, typed, flow.Problem{Field: "digits", Key: "problem.busy"})
 }
 
-func deny(key string, err error) (flow.Outcome, error) {
-	if err != nil {
-		return later(err)
-	}
-	return flow.Deny(key), nil
-}
+func deny(r refusal) flow.Outcome { return flow.DenyUntil("denied."+r.key, r.until) }
 
 // later says that nothing is concluded, and nothing lost.
 func later(err error) (flow.Outcome, error) {

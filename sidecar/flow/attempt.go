@@ -108,13 +108,15 @@ type Record struct {
 	Skipped []StepName
 	Denied  []StepName
 	// DenyKey is why it failed, or, while it is Open, why the last alternative
-	// was refused. DenyStep is the step whose catalogue has the key; empty =
-	// the core's.
+	// was refused. DenyStep is the step that said so, in whose catalogue the
+	// key is looked for before the core's; empty = no step did.
 	DenyStep StepName
 	DenyKey  string
-	Held     []byte // what is withheld from the browser; opaque here; nil once dropped
-	Created  time.Time
-	Expires  time.Time // after this the record is as good as gone
+	// DenyUntil is when the refusal ends by itself; zero = never, or not known.
+	DenyUntil time.Time
+	Held      []byte // what is withheld from the browser; opaque here; nil once dropped
+	Created   time.Time
+	Expires   time.Time // after this the record is as good as gone
 }
 
 // Errors of Attempts.

@@ -276,9 +276,10 @@ func (e *Engine) apply(r *Record, c Chamber, out Outcome, state json.RawMessage)
 		r.Skipped = append(r.Skipped, c.Name)
 	case IsDeny:
 		r.Denied = append(r.Denied, c.Name)
-		r.DenyStep, r.DenyKey = c.Name, out.Key
+		r.DenyStep, r.DenyKey, r.DenyUntil = c.Name, out.Key, out.Until
 	case IsPark:
 		fail(r, KeyParked)
+		r.DenyStep = c.Name
 		return
 	default:
 		r.State = state
@@ -310,7 +311,7 @@ func turnTo(r *Record, step StepName) {
 }
 
 func fail(r *Record, key string) {
-	r.DenyStep, r.DenyKey = "", key
+	r.DenyStep, r.DenyKey, r.DenyUntil = "", key, time.Time{}
 	refused(r)
 }
 
@@ -323,7 +324,7 @@ func (e *Engine) position(r Record, out Outcome) Position {
 	p := Position{Record: r, Outcome: out, Of: e.Plan.Steps()}
 	switch {
 	case r.Status == Failed && out.Kind == None:
-		p.Outcome = Deny(r.DenyKey)
+		p.Outcome = DenyUntil(r.DenyKey, r.DenyUntil)
 	case r.Status == Open:
 		d := next(e.Plan, r)
 		p.Step, p.Kind = r.Step, e.Chambers[r.Step].Kind

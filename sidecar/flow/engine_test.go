@@ -345,6 +345,16 @@ func TestWaive(t *testing.T) {
 	}
 }
 
+func TestARefusalMayEndByItself(t *testing.T) {
+	until := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
+	s := enter(t, map[flow.StepName]flow.Step{"a": flowtest.Always(flow.DenyUntil("locked", until))}, flow.Entry{"a"})
+	for range 2 {
+		if p := s.look(); p.Outcome.Key != "locked" || !p.Outcome.Until.Equal(until) || p.Record.DenyStep != "a" {
+			t.Errorf("%+v of %q", p.Outcome, p.Record.DenyStep)
+		}
+	}
+}
+
 func TestSkipAlonePassesNobody(t *testing.T) {
 	skip := flowtest.Always(flow.Skip())
 	s := enter(t, map[flow.StepName]flow.Step{"a": skip, "b": skip}, flow.Entry{"a"}, flow.Entry{"b"})
@@ -362,7 +372,7 @@ func TestParkEndsThisLogin(t *testing.T) {
 	if p.Outcome.View.Page != "letter" || p.Record.Held != nil {
 		t.Errorf("page %q, held %q", p.Outcome.View.Page, p.Record.Held)
 	}
-	if p = s.look(); p.Outcome.Kind != flow.IsDeny || p.Outcome.Key != flow.KeyParked {
+	if p = s.look(); p.Outcome.Kind != flow.IsDeny || p.Outcome.Key != flow.KeyParked || p.Record.DenyStep != "a" {
 		t.Errorf("reload: %+v", p.Outcome)
 	}
 }

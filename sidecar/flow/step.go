@@ -46,6 +46,7 @@ type Outcome struct {
 	View  View
 	URL   *url.URL
 	Key   string
+	Until time.Time // of Deny: when it ends by itself; zero = never, or not known
 }
 
 // OutcomeKind is the kind of an Outcome. The zero kind is none and is
@@ -91,6 +92,12 @@ func Park(v View) Outcome { return Outcome{Kind: IsPark, View: v} }
 // Deny says that this step cannot be passed now; key is the catalogue key of
 // the explanation, which must name the next step for the person.
 func Deny(key string) Outcome { return Outcome{Kind: IsDeny, Key: key} }
+
+// DenyUntil is Deny for a refusal that ends by itself. The text of key may say
+// in {{.Wait}} how long that is from now.
+func DenyUntil(key string, until time.Time) Outcome {
+	return Outcome{Kind: IsDeny, Key: key, Until: until}
+}
 
 // View is a page of a step's own, as data.
 type View struct {

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/schleuse/schleuse/sidecar/extension"
 	"github.com/schleuse/schleuse/sidecar/flow"
@@ -81,7 +82,7 @@ func (j *judge) outcome(t *testing.T, out flow.Outcome, err error, a *flow.Attem
 		if out.Key == "" {
 			t.Error("denied without a key")
 		}
-		j.key(t, out.Key)
+		j.refusal(t, out)
 	case flow.IsSend:
 		j.target(t, out, a)
 	case flow.IsDone:
@@ -91,6 +92,20 @@ func (j *judge) outcome(t *testing.T, out flow.Outcome, err error, a *flow.Attem
 	case flow.IsSkip:
 	default:
 		t.Errorf("no outcome: %+v", out)
+	}
+}
+
+// refusal makes sure that the text of a refusal can be said.
+func (j *judge) refusal(t *testing.T, out flow.Outcome) {
+	t.Helper()
+	j.key(t, out.Key)
+	args := map[string]any{}
+	if !out.Until.IsZero() {
+		args["Wait"] = time.Hour
+	}
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
+	if j.pages.Text(r, "mine", out.Key, args) == "" {
+		t.Errorf("the refusal %q has no text, or one with a placeholder that only DenyUntil fills ({{.Wait}})", out.Key)
 	}
 }
 

@@ -105,7 +105,7 @@ func (s *Attempts) FailSession(_ context.Context, sid account.SID, denyKey strin
 		if err != nil || r.Session != sid || sid == "" || r.Status.Terminal() {
 			continue
 		}
-		r.Status, r.DenyStep, r.DenyKey, r.Held = flow.Failed, "", denyKey, nil
+		r.Status, r.DenyStep, r.DenyKey, r.DenyUntil, r.Held = flow.Failed, "", denyKey, time.Time{}, nil
 		if err := s.save(r); err != nil {
 			return err
 		}

@@ -77,7 +77,7 @@ func (s suite) record(session account.SID) flow.Record {
 		Status:  flow.Open,
 		Proofs:  map[flow.StepName]flow.Proof{"a": {Kind: "a", At: now, Note: "note"}},
 		Skipped: []flow.StepName{"b"}, Denied: []flow.StepName{"c"},
-		DenyStep: "c", DenyKey: "no", Held: []byte{0, 1, 255}, Created: now, Expires: now.Add(time.Hour),
+		DenyStep: "c", DenyKey: "no", DenyUntil: now.Add(time.Hour), Held: []byte{0, 1, 255}, Created: now, Expires: now.Add(time.Hour),
 	}
 }
 
@@ -240,6 +240,7 @@ func (s suite) failSession() {
 		s.Fatalf("FailSession: %v", err)
 	}
 	open.Status, open.Held, open.DenyStep, open.DenyKey = flow.Failed, nil, "", "void"
+	open.DenyUntil = time.Time{}
 	s.holds(open.ID, open)
 	s.holds(released.ID, released)
 	s.holds(other.ID, other)

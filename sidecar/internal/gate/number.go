@@ -92,7 +92,7 @@ func (h *handler) runFront(w http.ResponseWriter, r *http.Request, x *exchange, 
 	case flow.IsShow:
 		return h.showFront(w, r, x, q, p)
 	case flow.IsDeny:
-		h.Pages.Render(w, r, web.Page{Set: string(p.Step), Name: "denied", Data: web.Denied{Key: p.Outcome.Key}, Fixed: true})
+		h.Pages.Render(w, r, web.Page{Set: string(p.Step), Name: "denied", Data: h.denied(p.Outcome), Fixed: true})
 		return nil
 	case flow.IsDone:
 		if q.Number == "" {

@@ -95,7 +95,7 @@ func (h *handler) failed(w http.ResponseWriter, r *http.Request, rec flow.Record
 		return &failureOf{rec.Client, refusalFault(key)}
 	}
 	page := web.Page{
-		Set: string(rec.DenyStep), Name: "denied", Data: web.Denied{Key: rec.DenyKey},
+		Set: string(rec.DenyStep), Name: "denied", Data: h.denied(flow.DenyUntil(rec.DenyKey, rec.DenyUntil)),
 		Ways: h.startLink(rec.Client), Back: attemptPath(rec.ID, ""),
 	}
 	if out.Kind == flow.IsPark {
@@ -103,6 +103,14 @@ func (h *handler) failed(w http.ResponseWriter, r *http.Request, rec flow.Record
 	}
 	h.Pages.Render(w, r, page)
 	return nil
+}
+
+// denied is what a step's refusal says, and for how long from now.
+func (h *handler) denied(out flow.Outcome) web.Denied {
+	if out.Until.IsZero() {
+		return web.Denied{Key: out.Key}
+	}
+	return web.Denied{Key: out.Key, Wait: max(time.Minute, out.Until.Sub(h.Now()))}
 }
 
 // startLink is the way on from an end: where the client begins anew.
@@ -253,7 +261,7 @@ func (h *handler) comeAgain(w http.ResponseWriter, r *http.Request, rec flow.Rec
 }
 
 func htmlOf(s held) []byte {
-	if strings.HasPrefix(strings.ToLower(s.Header.Get("Content-Type")), "text/html") {
+	if isPage(s.Header) {
 		return s.Body
 	}
 	return nil

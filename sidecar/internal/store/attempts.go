@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/schleuse/schleuse/sidecar/account"
 	"github.com/schleuse/schleuse/sidecar/fault"
@@ -224,7 +225,7 @@ func (s attempts) fail(ctx context.Context, tx *sql.Tx, ids []flow.AttemptID, si
 			if r.Status.Terminal() || r.Session != sid {
 				return nil
 			}
-			r.Status, r.DenyStep, r.DenyKey, r.Held = flow.Failed, "", denyKey, nil
+			r.Status, r.DenyStep, r.DenyKey, r.DenyUntil, r.Held = flow.Failed, "", denyKey, time.Time{}, nil
 			return nil
 		})
 		if err != nil && !errors.Is(err, flow.ErrNoAttempt) {

@@ -200,6 +200,22 @@ func TestADeniedPageWithoutWordsStillAnswers(t *testing.T) {
 	}
 }
 
+func TestADeniedPageSaysHowLong(t *testing.T) {
+	set := demo()
+	set.Messages = fstest.MapFS{
+		"de.json": {Data: []byte(`{"locked":"In {{.Wait}} wieder."}`)}, "en.json": {Data: []byte(`{"locked":"In {{.Wait}} again."}`)},
+	}
+	set.Pages = nil
+	p, err := web.New(brand(), map[string]web.Set{"demo": set})
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := get(p, "/", web.Page{Set: "demo", Name: "denied", Data: web.Denied{Key: "locked", Wait: 23*time.Hour + time.Second}}).Body.String()
+	if !strings.Contains(body, "In 24 Stunden wieder.") {
+		t.Error(body)
+	}
+}
+
 func TestDurationsAreSaidRoundedUp(t *testing.T) {
 	p := open(t)
 	for d, want := range map[time.Duration]string{
