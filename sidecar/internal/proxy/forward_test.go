@@ -114,14 +114,12 @@ func TestOpenConnectionEndsWithItsTokens(t *testing.T) {
 func TestRequestUnderWayIsToldOfTheLogout(t *testing.T) {
 	w := newWorld(t, ownRealm)
 	b := w.signedIn()
-	done := make(chan proxytest.Page, 1)
-	other := proxytest.NewBrowser(t)
-	other.SetCookie(w.url, sessionCookie, b.Cookie(w.url, sessionCookie))
-	go func() { done <- w.fetch(other, "/hang") }()
-	eventually(t, func() bool { return w.app.last(t).URI == "/hang" })
+	done := make(chan map[int]int, 1)
+	go func() { done <- w.burst(b, 1, w.url+"/hang") }()
+	eventually(t, func() bool { return w.app.last(t).URI == "/hang/" })
 	b.Post(w.url+"/schleuse/logout", nil)
-	if p := <-done; p.Status != http.StatusUnauthorized {
-		t.Errorf("answered %d", p.Status)
+	if statuses := <-done; statuses[http.StatusUnauthorized] != 1 {
+		t.Errorf("statuses %v", statuses)
 	}
 }
 

@@ -183,7 +183,7 @@ func (a *app) serve(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, "data: 1\n\n")
 		http.NewResponseController(w).Flush()
 		a.wait(r)
-	case "/hang":
+	case "/hang", "/hang/":
 		a.wait(r)
 	case "/socket":
 		a.socket(w)
