@@ -177,7 +177,10 @@ func TestForeignBrowserFindsNoAttempt(t *testing.T) {
 	for _, path := range []string{at, at + "/release", at + "/done", at + "/ways"} {
 		stranger.get(path).want(http.StatusGone)
 	}
-	other, _ := held(t, w)
+	other, mine := held(t, w)
+	other.get(at).want(http.StatusGone)
+	tag := func(at string) string { return "__Host-schleuse-" + strings.TrimPrefix(at, "/schleuse/attempts/") }
+	other.keep([]*http.Cookie{{Name: tag(at), Value: other.cookies[tag(mine)]}})
 	other.get(at).want(http.StatusGone)
 }
 

@@ -222,6 +222,15 @@ func TestRestartAsksForTheNumberAgain(t *testing.T) {
 	b.get(realmPath + "/login-actions/restart?client_id=none&tab_id=unknown").want(http.StatusGone)
 }
 
+// TestRestartSignsOut: whoever wants another number must not come back as who
+// they were.
+func TestRestartSignsOut(t *testing.T) {
+	_, b := signedIn(t, account.Cleared)
+	page := b.get(authURL("app", "prompt", "login")).want(http.StatusOK)
+	tab := mustURL(t, page.action()).Query().Get("tab_id")
+	b.get(b.get(realmPath + "/login-actions/restart?client_id=app&tab_id=" + tab).location()).shows("ask for number")
+}
+
 func TestStaffEntry(t *testing.T) {
 	open := func(g *gate.Gate) { g.Settings.StaffEntry = true }
 	link := func(t *testing.T, b *browser) response {
