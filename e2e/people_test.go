@@ -88,7 +88,13 @@ func inMasterData(t *testing.T, person stage.Person) {
 	masterData.Lock()
 	defer masterData.Unlock()
 	made = append(made, person)
-	file := openHouse(t).Members
+	inFile(t, openHouse(t).Members, person)
+}
+
+// inFile adds a person to a file of master data, as an export would: by
+// renaming a finished one over it.
+func inFile(t *testing.T, file string, person stage.Person) {
+	t.Helper()
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)

@@ -121,12 +121,8 @@ func (p *Play) write(spec Spec) (config string, err error) {
 	if spec.Edit != nil {
 		text = spec.Edit(text)
 	}
-	members, err := demoMembers()
-	if err != nil {
-		return "", err
-	}
 	files := map[string][]byte{
-		"schleuse.yaml": text, "members.csv": members,
+		"schleuse.yaml":   text,
 		"schleuse.secret": []byte(stage.SchleuseSecret), "webcenter.secret": []byte(stage.WebCenterSecret),
 	}
 	for name, content := range files {
@@ -134,15 +130,25 @@ func (p *Play) write(spec Spec) (config string, err error) {
 			return "", err
 		}
 	}
-	return filepath.Join(spec.Dir, "schleuse.yaml"), nil
+	return filepath.Join(spec.Dir, "schleuse.yaml"), members(spec.Dir)
 }
 
-func demoMembers() ([]byte, error) {
+// members lays out the demo's master data, unless a Schleuse that ran before in
+// this folder has its own.
+func members(dir string) error {
+	target := filepath.Join(dir, "members.csv")
+	if _, err := os.Stat(target); err == nil {
+		return nil
+	}
 	file, err := stage.MembersFile()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return os.ReadFile(file)
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(target, text, 0o600)
 }
 
 func (s *Schleuse) waitReady(ctx context.Context) error {
