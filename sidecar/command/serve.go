@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -28,6 +30,7 @@ and names no person.`,
 			if err != nil {
 				return err
 			}
+			collectRarely()
 			s := &server.Server{Config: cfg, Factories: p.factories, Log: log, Now: p.now}
 			return s.Run(cmd.Context())
 		},
@@ -35,6 +38,18 @@ and names no person.`,
 	cf.flag(c)
 	logs.flags(c)
 	return c
+}
+
+// gcPercent lets the heap grow to five times of what lives. What lives is a few
+// MiB, so at Go's default of 100 the collector would run many times a second
+// under load and cost more than the requests do.
+const gcPercent = 400
+
+// collectRarely sets gcPercent, unless the operator has set GOGC.
+func collectRarely() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 }
 
 // logging holds the flags of the log.
