@@ -100,6 +100,11 @@ var counterTests = map[string]func(*testing.T, *fixture){
 		if d := look(t, c, daily); d.Left != 3 {
 			t.Errorf("refunds of nothing leave %d of 3", d.Left)
 		}
+		must(t, c.Clear(t.Context(), onCard))
+		must(t, c.Refund(t.Context(), onCard))
+		if o := look(t, c, onCard); o.Left != 5 {
+			t.Errorf("a refund of nothing leaves %d of 5", o.Left)
+		}
 	},
 	"subjects, names and extensions are apart": func(t *testing.T, f *fixture) {
 		for range 3 {
