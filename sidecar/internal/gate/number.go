@@ -139,7 +139,9 @@ func (h *handler) numberKnown(w http.ResponseWriter, r *http.Request, x *exchang
 		entry.Query = old.Query
 	}
 	if q.Method == http.MethodPost {
-		x.tab, x.known = entry, true
+		if !x.sent {
+			x.tab, x.known = entry, true
+		}
 		x.target.Query, x.query = q.Query, q.Query
 		return h.enter(w, r, x, []byte(q.Body))
 	}

@@ -16,6 +16,7 @@ import (
 // Why a session is ended: the audit's reason, and what an attempt is void for.
 const (
 	whyOtherAccount = "other_account"     // not the account of the number that was typed
+	whySignedIn     = "signed_in"         // the renewed login of somebody else; the session lives on
 	whyNoNumber     = "no_number"         // a new login for which no number was typed
 	whyNotStaff     = "not_staff"         // through the entry for staff, by somebody else
 	whyDevice       = "device"            // a device's login by somebody who is not cleared
@@ -32,6 +33,8 @@ func refusalFault(why string) error {
 	switch why {
 	case whyOtherAccount:
 		return fault.New(fault.Forbidden, "other_person", nil)
+	case whySignedIn:
+		return fault.New(fault.Conflict, "signed_in_as_other", nil)
 	case whyNotStaff:
 		return fault.New(fault.Forbidden, "forbidden", nil)
 	case whyDevice:
@@ -64,12 +67,26 @@ func (h *handler) rightPerson(ctx context.Context, x *exchange, login wire.Answe
 		return x.tab.Number, "", fmt.Errorf("looking up who signed in: %w", err)
 	}
 	if x.known && x.tab.Number != "" && !acc.Is(x.tab.Number) {
-		return "", whyOtherAccount, nil
+		refusal, err = h.otherAccount(ctx, x, login.Identity)
+		return "", refusal, err
 	}
 	if !x.known && h.numbered(x) && person != account.Exempt {
 		refusal, err = h.withoutNumber(ctx, x, login.Identity)
 	}
 	return numberOf(acc), refusal, err
+}
+
+// otherAccount refuses the login of another account than the number's. One
+// that merely renews itself was in this browser before, rightly, and goes on.
+func (h *handler) otherAccount(ctx context.Context, x *exchange, id wire.Identity) (refusal string, err error) {
+	renewed, err := h.renews(ctx, x, id)
+	if err != nil {
+		return "", err
+	}
+	if renewed {
+		return whySignedIn, nil
+	}
+	return whyOtherAccount, nil
 }
 
 // withoutNumber refuses a new login for which a number should have been typed.
@@ -106,8 +123,11 @@ func numberOf(a account.Account) member.KVNR {
 }
 
 // wrongPerson ends a login that must not be, and says so without saying whose
-// it was.
+// it was. Of one that goes on elsewhere in this browser nothing leaves.
 func (h *handler) wrongPerson(ctx context.Context, x *exchange, login wire.Answer, why string) error {
+	if why == whySignedIn {
+		return h.answer(refusalFault(why))
+	}
 	e := ending{Account: login.Identity.Subject, Session: login.Identity.Session, Client: x.client, Why: why}
 	if err := h.end(ctx, e); err != nil {
 		return h.answer(laterFault(err))

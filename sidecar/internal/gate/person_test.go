@@ -42,6 +42,22 @@ func TestOtherAccountThanTheNumbers(t *testing.T) {
 	}
 }
 
+// TestSomebodyElseIsSignedIn: a tab with one's own number, in a browser in
+// which another's login lives, must not end that one.
+func TestSomebodyElseIsSignedIn(t *testing.T) {
+	w := newWorld(t)
+	w.keycloak.add("b123456782", account.Cleared)
+	b := w.browser()
+	page := b.typeNumber(authURL("app"), "B123456782")
+	b.signIn("app", "h202601057").want(http.StatusFound)
+	sid := claim(b.cookies["KEYCLOAK_IDENTITY"], "sid")
+	w.loginAs("h202601057", sid)
+	nothingLeft(t, b.password(page, "", "").want(http.StatusConflict))
+	if w.keycloak.live("h202601057") != 1 {
+		t.Error("the other's session was ended")
+	}
+}
+
 // TestOtherAccountFoundLater: the Admin API was silent when the login came.
 func TestOtherAccountFoundLater(t *testing.T) {
 	w := newWorld(t)
