@@ -4,4 +4,38 @@
 // what is held meanwhile. It must not know which steps exist, nor what a
 // particular step asks; what is on the wire (canonical paths, cookies,
 // parameters) is told apart in package wire.
+//
+// # Where the rules stand
+//
+//	decision.go        the table: clearance × moment → verdict
+//	clearance.go       who is cleared; what is remembered for seconds
+//	exchange.go        surface: one canonical form, an allow-list
+//	identity.go        request: the cookie of an uncleared person stays here
+//	response.go        response: a live identity cookie is a login; the belt
+//	person.go          person: who signed in is whose number was typed
+//	number.go          the steps before Keycloak, at the request's own address
+//	authorize.go       the auth endpoint; tabs; dead sessions
+//	authenticate.go    Keycloak's own form; the broker's return; restart
+//	action.go          no side effect (kc_action) before clearance
+//	push.go            pushed requests (RFC 9126)
+//	hold.go, held.go   what is kept from the browser, and how
+//	attempts.go        the pages of an attempt, whose it is, what is next
+//	release.go         grant, and what leaves: once, alive, cleared
+//	authenticators.go  the review of means of signing in
+//	token.go           token: grants, codes, and whose the tokens are
+//	ending.go          ending sessions, between two entries of the audit
+//	sweep.go           records of sessions against Keycloak
+//	limit.go, turns.go bounds for strangers; one try for one form
+//
+// A request goes through admit, identify and its route's rule to Keycloak;
+// every answer comes back through respond. An answer of the gate's own takes
+// Keycloak's place as an error of type instead, so that no rule can write
+// after another has.
+//
+// # What it takes for granted
+//
+// Keycloak's built-in client `account` is enabled: whether an identity cookie
+// is genuine is seen by its renewal there. The realm remembers no user names,
+// its codes live as long as Settings.CodeLifetime, and nobody reaches Keycloak
+// but through the gate.
 package gate
