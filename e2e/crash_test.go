@@ -68,15 +68,28 @@ type mortal struct {
 	spec play.Spec
 }
 
-func newMortal(t *testing.T) *mortal {
+func newMortal(t *testing.T) *mortal { return newReplica(t, "", nil) }
+
+// newReplica is one of several at a database (of its own when it is ""), with
+// the keys of another, if there is one.
+func newReplica(t *testing.T, store string, like *mortal) *mortal {
 	t.Helper()
-	dir := filepath.Join(theatre.Dir, strings.ReplaceAll(t.Name(), "/", "-"))
-	if err := os.Mkdir(dir, 0o700); err != nil {
+	dir, err := os.MkdirTemp(theatre.Dir, "mortal-")
+	if err != nil {
 		t.Fatal(err)
 	}
 	port, internal := freePorts(t)
 	m := &mortal{t: t, wire: newWire(t)}
-	m.spec = play.Spec{Dir: dir, Port: port, Internal: internal, KeycloakURL: m.wire.URL}
+	m.spec = play.Spec{Dir: dir, Port: port, Internal: internal, KeycloakURL: m.wire.URL, Store: store}
+	if like != nil {
+		keys, err := os.ReadFile(filepath.Join(like.spec.Dir, "keys.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "keys.json"), keys, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	m.rise()
 	t.Cleanup(func() { m.Stop() })
 	return m
@@ -104,10 +117,16 @@ func (m *mortal) rise() {
 // visitor returns a browser that finds gate and site at this Schleuse.
 func (m *mortal) visitor() *visitor.Visitor {
 	v := visitor.New()
+	m.serve(v)
+	return v
+}
+
+// serve leads a browser to this Schleuse from now on, as a load balancer would.
+func (m *mortal) serve(v *visitor.Visitor) {
+	v.Leave()
 	address := strings.TrimPrefix(stage.Loopback(m.spec.Port), "http://")
 	v.Dial[strings.TrimPrefix(theatre.Ports.GateURL(), "http://")] = address
 	v.Dial[strings.TrimPrefix(theatre.Ports.SiteURL(), "http://")] = address
-	return v
 }
 
 // known adds the person to this Schleuse's master data.

@@ -65,6 +65,10 @@ func (v *Visitor) dial(ctx context.Context, network, address string) (net.Conn, 
 	return dialer.DialContext(ctx, network, address)
 }
 
+// Leave closes the connections that are kept open, so that a changed Dial
+// counts from the next request.
+func (v *Visitor) Leave() { v.client.CloseIdleConnections() }
+
 // HTTPClient is a plain client with this visitor's way to the hosts, but
 // without cookies and redirects: what a backend would use.
 func (v *Visitor) HTTPClient() *http.Client { return v.client }
