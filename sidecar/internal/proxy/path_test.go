@@ -1,6 +1,8 @@
 package proxy_test
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"strings"
@@ -63,6 +65,55 @@ func TestReservedPrefix(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestNoSpellingOfThePrefixIsTheApplications(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same spellings each time
+	for range 20_000 {
+		path := spell(random, "/schleuse/x")
+		u, err := url.ParseRequestURI(path)
+		if err != nil {
+			continue
+		}
+		r := &http.Request{Method: http.MethodGet, URL: u}
+		if got := proxy.OwnerOf(r); got == "theirs" {
+			t.Fatalf("%s is the application's", path)
+		}
+	}
+}
+
+// spell writes a path as no browser would: any case, slashes doubled or
+// turned, dots put in, characters encoded once or twice.
+func spell(random *rand.Rand, path string) string {
+	var b strings.Builder
+	for _, c := range path {
+		text := string(c)
+		if random.IntN(2) == 0 {
+			text = strings.ToUpper(text)
+		}
+		if c == '/' {
+			text = []string{"/", "//", `\`, "/./", "/a/../", ";p/", "/"}[random.IntN(7)]
+			if b.Len() == 0 && !strings.HasPrefix(text, "/") {
+				text = "/"
+			}
+		}
+		encoded := ""
+		for i := range len(text) {
+			switch random.IntN(6) {
+			case 0:
+				encoded += fmt.Sprintf("%%%02X", text[i])
+			case 1:
+				encoded += fmt.Sprintf("%%25%02x", text[i])
+			default:
+				encoded += text[i : i+1]
+			}
+		}
+		if b.Len() == 0 {
+			encoded = text
+		}
+		b.WriteString(encoded)
+	}
+	return b.String()
 }
 
 func TestVariantsOfThePrefixDoNotReachTheApplication(t *testing.T) {

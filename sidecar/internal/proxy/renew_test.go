@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"sync"
 	"testing"
@@ -188,30 +189,34 @@ func TestRefreshedTokensSurviveTheStore(t *testing.T) {
 }
 
 func TestRefreshForAnotherPersonEndsTheSession(t *testing.T) {
-	w := newWorld(t)
-	b := w.signedIn()
-	other := proxytest.NewBrowser(t)
-	w.issuer.Set(func(s *proxytest.Switches) {
-		s.Person = proxytest.Person{Subject: "s-2", Username: "b123456782", SID: "sid-2"}
-	})
-	other.Open(w.url + "/")
-	var theirs string
-	for _, x := range w.sessions.All() {
-		if x.Subject == "s-2" {
-			theirs = x.RefreshToken
+	for name, other := range map[string]proxytest.Person{
+		"another person":               {Subject: "s-2", Username: "b123456782", SID: "sid-2"},
+		"another person, same session": {Subject: "s-2", Username: "b123456782", SID: "sid-1"},
+		"another session":              {Subject: "s-1", Username: "a123456780", SID: "sid-2"},
+	} {
+		for _, opaque := range []bool{false, true} { // with opaque access tokens only the ID token tells
+			t.Run(fmt.Sprintf("%s, opaque %v", name, opaque), func(t *testing.T) {
+				w := newWorld(t)
+				w.issuer.Set(func(s *proxytest.Switches) { s.Opaque = opaque })
+				b := w.signedIn()
+				mine := w.sessions.All()[0]
+				w.issuer.Set(func(s *proxytest.Switches) { s.Person = other })
+				w.signedIn()
+				for _, x := range w.sessions.All() {
+					if x.ID != mine.ID {
+						mine.RefreshToken = x.RefreshToken
+					}
+				}
+				_, err := w.sessions.Update(t.Context(), mine.ID, func(x *proxy.Session) error { x.RefreshToken = mine.RefreshToken; return nil })
+				if err != nil {
+					t.Fatal(err)
+				}
+				w.clock.Advance(6 * time.Minute)
+				if p := w.fetch(b, "/"); p.Status != http.StatusUnauthorized {
+					t.Errorf("answered %d with foreign tokens", p.Status)
+				}
+			})
 		}
-	}
-	for _, x := range w.sessions.All() {
-		if x.Subject == "s-1" {
-			_, err := w.sessions.Update(t.Context(), x.ID, func(x *proxy.Session) error { x.RefreshToken = theirs; return nil })
-			if err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	w.clock.Advance(6 * time.Minute)
-	if p := w.fetch(b, "/"); p.Status != http.StatusUnauthorized {
-		t.Errorf("answered %d with another person's tokens", p.Status)
 	}
 }
 
