@@ -141,6 +141,26 @@ func TestBackAndReloadAreHarmless(t *testing.T) {
 	}
 }
 
+func TestAnotherNumberFromKeycloaksPage(t *testing.T) {
+	openHouse(t)
+	mistaken, person := newCustomer(t), newCustomer(t)
+	g := newGuest(t, browser.Profile{})
+	g.visit("/postfach/")
+	g.number(mistaken.Number)
+	g.wantsToSignIn()
+	g.asked(askPassword)
+	g.must(g.Press("Andere Versichertennummer"))
+	g.number(person.Number)
+	g.wantsToSignIn()
+	g.asked(askPassword)
+	g.password(person.Password)
+	g.digits(person.Digits)
+	g.inside()
+	if identified(t, mistaken) {
+		t.Error("the person of the first number was identified")
+	}
+}
+
 func TestTwoTabsAskOnce(t *testing.T) {
 	openHouse(t)
 	person := newCustomer(t)
