@@ -13,7 +13,9 @@ help: ## show what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
 
 demo: ## the whole way in on one machine: Keycloak, gate, WebCenter; Ctrl-C ends it
-	@go run ./e2e/cmd/demo
+	@echo "building the demo (about a minute the first time) …" >&2
+	@mkdir -p bin && go build -o bin/demo ./e2e/cmd/demo
+	@exec bin/demo
 
 test: ## install what is missing, then prove everything
 	@sh e2e/install.sh
