@@ -40,6 +40,7 @@ func (s *Site) backchannel(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	match := Match{Issuer: token.Issuer, Subject: token.Subject, SID: token.SessionID}
+	s.heard.add(match, s.Now()) // first, so that no login falls between
 	n, err := s.end(r.Context(), match, "backchannel")
 	if err != nil {
 		s.unheard(w, r, err)

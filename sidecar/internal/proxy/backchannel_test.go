@@ -1,6 +1,7 @@
 package proxy_test
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -13,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/schleuse/schleuse/sidecar/account"
+	"github.com/schleuse/schleuse/sidecar/internal/proxy"
 	"github.com/schleuse/schleuse/sidecar/internal/proxy/proxytest"
 )
 
@@ -160,6 +163,7 @@ func TestLogoutTokenCountsOnce(t *testing.T) {
 	if p := w.tell(token); p.Status != http.StatusOK {
 		t.Fatalf("answered %d", p.Status)
 	}
+	w.clock.Advance(time.Second)
 	w.signedIn()
 	if p := w.tell(token); p.Status != http.StatusBadRequest || len(w.sessions.All()) != 1 {
 		t.Errorf("the replay answered %d, %d sessions", p.Status, len(w.sessions.All()))
@@ -178,6 +182,25 @@ func TestLogoutTokenIsDurableBeforeTheAnswer(t *testing.T) {
 	if p := w.tell(token); p.Status != http.StatusOK || len(w.sessions.All()) != 0 {
 		t.Errorf("the second delivery answered %d, %d sessions", p.Status, len(w.sessions.All()))
 	}
+}
+
+func TestLogoutInTheMiddleOfALogin(t *testing.T) {
+	var w *world
+	told := http.StatusTeapot
+	w = newWorld(t, func(s *proxy.Site) {
+		s.Clearance = func(context.Context, account.ID) (account.Clearance, error) { // between tokens and session
+			told = w.tell(w.issuer.Sign("logout+jwt", w.logoutClaims())).Status
+			return account.Cleared, nil
+		}
+	})
+	b := proxytest.NewBrowser(t)
+	p := b.Open(w.url + "/")
+	if p.Status != http.StatusBadRequest || told != http.StatusOK || len(w.sessions.All()) != 0 || b.Cookie(w.url, sessionCookie) != "" {
+		t.Errorf("answered %d, the provider was told %d, %d sessions", p.Status, told, len(w.sessions.All()))
+	}
+	w.clock.Advance(time.Second)
+	w.site.Clearance = nil
+	w.signedIn()
 }
 
 func TestForgedTokensDoNotFetchKeysEachTime(t *testing.T) {

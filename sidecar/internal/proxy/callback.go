@@ -44,7 +44,11 @@ func (s *Site) callback(w http.ResponseWriter, r *http.Request) error {
 		s.Pages.Error(w, r, err, web.Link{Href: "/", Key: "way.start"})
 		return nil
 	}
-	if err := s.begin(w, r, x); err != nil {
+	if err := s.begin(w, r, x); errors.Is(err, errEnded) {
+		s.Metrics.login(s.Settings.Name, "refused")
+		s.loginAgain(w, r)
+		return nil
+	} else if err != nil {
 		return err
 	}
 	s.Metrics.login(s.Settings.Name, "ok")
@@ -170,6 +174,10 @@ func (s *Site) begin(w http.ResponseWriter, r *http.Request, x Session) error {
 	defer cancel()
 	if err := s.Sessions.Create(ctx, x); err != nil {
 		return later("storing a session", err)
+	}
+	if s.heard.about(&x) {
+		_, err := s.end(ctx, Match{ID: &x.ID}, "backchannel")
+		return errors.Join(errEnded, err)
 	}
 	if old, ok := presented(r); ok {
 		if err := s.replace(ctx, old, &x); err != nil {

@@ -38,6 +38,7 @@ type Site struct {
 	unsaved  unsaved
 	open     connections
 	seen     replays
+	heard    heard
 
 	complained time.Time // Run's own
 }
