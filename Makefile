@@ -32,6 +32,7 @@ bench: ## what gate and proxy cost beside a bare reverse proxy (about five minut
 
 mutants: ## take each rule of the gate out and expect the tests to notice
 	@go run ./e2e/cmd/mutants
+	@go run ./e2e/attack/mutants
 
 $(LINT):
 	@echo "building golangci-lint $(LINT_VERSION) (once, about two minutes) …"

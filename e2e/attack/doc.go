@@ -7,7 +7,7 @@
 // It has tests only. What reaches the attacker is read by a recorder that
 // knows nothing of how the gate reads.
 //
-// One Keycloak serves a run. SCHLEUSE_E2E_BASE names the port block of a stage
-// that runs already, SCHLEUSE_E2E_BINARY a binary that is built already; the
+// One Keycloak serves a run. SCHLEUSE_STAGE names the port block of a stage
+// that runs already, SCHLEUSE_BINARY a binary that is built already; the
 // mutants use both.
 package attack

@@ -51,7 +51,7 @@ func run(m *testing.M) (int, error) {
 	if err != nil {
 		return 1, err
 	}
-	if os.Getenv("SCHLEUSE_E2E_BASE") == "" {
+	if os.Getenv("SCHLEUSE_STAGE") == "" {
 		defer p.Keycloak.Stop()
 	}
 	here = &stand{Play: p, admin: p.Keycloak.Admin}
@@ -64,7 +64,7 @@ func run(m *testing.M) (int, error) {
 
 // setStage starts Keycloak and builds the binary, or takes those that are there.
 func setStage(ctx context.Context, dir string) (*play.Play, error) {
-	p := &play.Play{Dir: dir, Binary: os.Getenv("SCHLEUSE_E2E_BINARY")}
+	p := &play.Play{Dir: dir, Binary: os.Getenv("SCHLEUSE_BINARY")}
 	if p.Binary == "" {
 		p.Binary = filepath.Join(dir, "schleuse")
 		root, err := stage.Root()
@@ -77,7 +77,7 @@ func setStage(ctx context.Context, dir string) (*play.Play, error) {
 			return nil, fmt.Errorf("go build: %w\n%s", err, out)
 		}
 	}
-	if base, err := strconv.Atoi(os.Getenv("SCHLEUSE_E2E_BASE")); err == nil {
+	if base, err := strconv.Atoi(os.Getenv("SCHLEUSE_STAGE")); err == nil {
 		p.Ports = stage.PortsFrom(base)
 		url := p.Ports.KeycloakURL()
 		p.Keycloak = &stage.Keycloak{URL: url, Admin: &stage.Admin{URL: url, Realm: stage.Realm}}

@@ -1,67 +1,170 @@
-// Command mutants takes each rule of the gate out, one at a time, and expects
-// the tests to notice. The tree stays as it is: the compiler is given a
-// changed copy of the files (go build -overlay).
+// Command mutants takes each rule of the gate out, in a copy that only the
+// compiler sees, and expects the tests to notice. A rule whose removal leaves
+// everything green is a rule that nobody holds.
 //
-// Most mutants are built and attacked by the tests of e2e/attack in front of
-// one real Keycloak; what needs the clock is left to the gate's own tests.
+// The rules stand in e2e/mutants.json: a name, a file, the text that is the
+// rule, what stands there without it, and the package whose tests must fail.
+// With arguments it does only those whose name contains one of them.
 package main
 
 import (
+	"bytes"
 	"context"
-	"flag"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
+	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/schleuse/schleuse/e2e/stage"
 )
 
+// Mutant is a rule and its absence.
+type Mutant struct {
+	Rule    string `json:"rule"`
+	File    string `json:"file"`
+	Old     string `json:"old"` // stands in the file exactly once
+	New     string `json:"new"`
+	Package string `json:"package"`
+}
+
+// testPatience bounds the tests of one mutant; one that hangs is noticed too.
+const testPatience = 3 * time.Minute
+
 func main() {
-	only := flag.String("only", "", "only mutants whose name contains this")
-	check := flag.Bool("check", false, "only look whether every change still applies and compiles")
-	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	wrong, err := run(ctx, *only, *check)
-	if err != nil {
+	if err := run(ctx, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
-		os.Exit(2)
-	}
-	if wrong > 0 {
-		fmt.Fprintf(os.Stderr, "mutants: %d are not as they should be\n", wrong)
+		stop()
 		os.Exit(1)
 	}
 }
 
-// run kills the mutants one after another and counts those that live, or
-// cannot be made any more.
-func run(ctx context.Context, only string, check bool) (wrong int, err error) {
-	lab, err := openLab(ctx, check)
+func run(ctx context.Context, only []string) error {
+	root, err := stage.Root()
 	if err != nil {
-		return 0, err
+		return err
 	}
-	defer lab.close()
-	if !check {
-		if err := lab.healthy(ctx); err != nil {
-			return 0, err
+	mutants, err := read(filepath.Join(root, "e2e", "mutants.json"))
+	if err != nil {
+		return err
+	}
+	work, err := os.MkdirTemp("", "schleuse-mutants-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+	mutants = slices.DeleteFunc(mutants, func(m Mutant) bool { return !wanted(m, only) })
+	if err := allGreen(ctx, root, mutants); err != nil {
+		return err
+	}
+	var alive []string
+	for _, mutant := range mutants {
+		noticed, err := try(ctx, root, work, mutant)
+		switch {
+		case err != nil:
+			return fmt.Errorf("%s: %w", mutant.Rule, err)
+		case noticed:
+			fmt.Println("noticed  ", mutant.Rule)
+		default:
+			fmt.Println("UNNOTICED", mutant.Rule)
+			alive = append(alive, mutant.Rule)
 		}
 	}
-	for _, m := range mutants() {
-		if !strings.Contains(m.name, only) {
-			continue
-		}
-		began := time.Now()
-		verdict, err := lab.examine(ctx, m, check)
-		if ctx.Err() != nil {
-			return wrong, ctx.Err()
-		}
-		mark := "ok  "
-		if err != nil {
-			wrong++
-			mark, verdict = "FAIL", err.Error()
-		}
-		fmt.Printf("%s %-62s %6s  %s\n", mark, m.name, time.Since(began).Round(time.Second), verdict)
+	if len(alive) > 0 {
+		return fmt.Errorf("%d rules may be removed and no test fails: %s", len(alive), strings.Join(alive, "; "))
 	}
-	return wrong, nil
+	return nil
+}
+
+func wanted(mutant Mutant, only []string) bool {
+	return len(only) == 0 || slices.ContainsFunc(only, func(word string) bool { return strings.Contains(mutant.Rule, word) })
+}
+
+// allGreen demands that the tests pass with every rule in place: else their
+// failing would say nothing.
+func allGreen(ctx context.Context, root string, mutants []Mutant) error {
+	var packages []string
+	for _, mutant := range mutants {
+		if !slices.Contains(packages, mutant.Package) {
+			packages = append(packages, mutant.Package)
+		}
+	}
+	out, err := goTool(ctx, root, append([]string{"test", "-count=1"}, packages...)...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("the tests fail with all rules in place: %w\n%s", err, out)
+	}
+	return nil
+}
+
+func read(file string) ([]Mutant, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	var mutants []Mutant
+	if err := decoder.Decode(&mutants); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	if len(mutants) == 0 {
+		return nil, fmt.Errorf("%s names no rule", file)
+	}
+	return mutants, nil
+}
+
+// try runs the tests without the rule and says whether they noticed.
+func try(ctx context.Context, root, work string, mutant Mutant) (noticed bool, err error) {
+	overlay, err := without(root, work, mutant)
+	if err != nil {
+		return false, err
+	}
+	if out, err := goTool(ctx, root, "vet", "-overlay", overlay, mutant.Package).CombinedOutput(); err != nil {
+		return false, fmt.Errorf("does not compile without it: %w\n%s", err, out)
+	}
+	ctx, cancel := context.WithTimeout(ctx, testPatience)
+	defer cancel()
+	err = goTool(ctx, root, "test", "-overlay", overlay, "-count=1", mutant.Package).Run()
+	var failed *exec.ExitError
+	if err != nil && !errors.As(err, &failed) && ctx.Err() == nil {
+		return false, err
+	}
+	return err != nil, nil
+}
+
+// without writes the changed copy and tells the compiler to read it instead.
+func without(root, work string, mutant Mutant) (overlay string, err error) {
+	original := filepath.Join(root, mutant.File)
+	text, err := os.ReadFile(original)
+	if err != nil {
+		return "", err
+	}
+	if n := strings.Count(string(text), mutant.Old); n != 1 {
+		return "", fmt.Errorf("%s has the rule's text %d times, want once", mutant.File, n)
+	}
+	copied := filepath.Join(work, filepath.Base(mutant.File))
+	if err := os.WriteFile(copied, []byte(strings.Replace(string(text), mutant.Old, mutant.New, 1)), 0o600); err != nil {
+		return "", err
+	}
+	encoded, err := json.Marshal(map[string]map[string]string{"Replace": {original: copied}})
+	if err != nil {
+		return "", err
+	}
+	overlay = filepath.Join(work, "overlay.json")
+	return overlay, os.WriteFile(overlay, encoded, 0o600)
+}
+
+func goTool(ctx context.Context, root string, arguments ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "go", arguments...)
+	cmd.Dir = root
+	cmd.WaitDelay = 5 * time.Second
+	return cmd
 }

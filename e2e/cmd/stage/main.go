@@ -32,7 +32,10 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	keycloak, err := cache.StartKeycloak(ctx, stage.KeycloakSpec{Ports: ports, Log: os.Stderr})
+	keycloak, err := cache.StartKeycloak(ctx, stage.KeycloakSpec{Ports: ports, Log: os.Stderr, Arguments: []string{
+		// Where the attacks' authentication device for CIBA listens.
+		"--spi-ciba-auth-channel--ciba-http-auth-channel--http-authentication-channel-uri=" + stage.Loopback(ports.Home()) + "/ciba",
+	}})
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ type lab struct {
 	attack    string // compiled tests of e2e/attack
 }
 
-// openLab starts Keycloak and compiles the attacks. SCHLEUSE_E2E_BASE names
+// openLab starts Keycloak and compiles the attacks. SCHLEUSE_STAGE names
 // the port block of a stage that runs already.
 func openLab(ctx context.Context, check bool) (*lab, error) {
 	root, err := stage.Root()
@@ -57,7 +57,7 @@ func openLab(ctx context.Context, check bool) (*lab, error) {
 }
 
 func (l *lab) openStage(ctx context.Context) error {
-	if base, err := strconv.Atoi(os.Getenv("SCHLEUSE_E2E_BASE")); err == nil {
+	if base, err := strconv.Atoi(os.Getenv("SCHLEUSE_STAGE")); err == nil {
 		l.base = base
 		return nil
 	}
@@ -188,7 +188,7 @@ func (l *lab) goTool(ctx context.Context, arguments ...string) (string, error) {
 func (l *lab) runAttack(ctx context.Context, binary, pattern string) (string, error) {
 	cmd := exec.CommandContext(ctx, l.attack, "-test.run", pattern, "-test.timeout", "15m") //nolint:gosec // compiled by openLab
 	cmd.Dir = filepath.Join(l.root, "e2e", "attack")
-	cmd.Env = append(os.Environ(), fmt.Sprintf("SCHLEUSE_E2E_BASE=%d", l.base), "SCHLEUSE_E2E_BINARY="+binary)
+	cmd.Env = append(os.Environ(), fmt.Sprintf("SCHLEUSE_STAGE=%d", l.base), "SCHLEUSE_BINARY="+binary)
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }

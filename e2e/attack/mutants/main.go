@@ -1,0 +1,68 @@
+// Command mutants takes each rule of the gate out, one at a time, and expects
+// the tests to notice. The tree stays as it is: the compiler is given a
+// changed copy of the files (go build -overlay).
+//
+// Each mutant is built and attacked by the tests of e2e/attack in front of one
+// real Keycloak; what needs the clock is left to the gate's own tests. The
+// quick ones, which a package's own tests notice, are e2e/cmd/mutants'.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+)
+
+func main() {
+	only := flag.String("only", "", "only mutants whose name contains this")
+	check := flag.Bool("check", false, "only look whether every change still applies and compiles")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	wrong, err := run(ctx, *only, *check)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "mutants:", err)
+		os.Exit(2)
+	}
+	if wrong > 0 {
+		fmt.Fprintf(os.Stderr, "mutants: %d are not as they should be\n", wrong)
+		os.Exit(1)
+	}
+}
+
+// run kills the mutants one after another and counts those that live, or
+// cannot be made any more.
+func run(ctx context.Context, only string, check bool) (wrong int, err error) {
+	lab, err := openLab(ctx, check)
+	if err != nil {
+		return 0, err
+	}
+	defer lab.close()
+	if !check {
+		if err := lab.healthy(ctx); err != nil {
+			return 0, err
+		}
+	}
+	for _, m := range mutants() {
+		if !strings.Contains(m.name, only) {
+			continue
+		}
+		began := time.Now()
+		verdict, err := lab.examine(ctx, m, check)
+		if ctx.Err() != nil {
+			return wrong, ctx.Err()
+		}
+		mark := "ok  "
+		if err != nil {
+			wrong++
+			mark, verdict = "FAIL", err.Error()
+		}
+		fmt.Printf("%s %-62s %6s  %s\n", mark, m.name, time.Since(began).Round(time.Second), verdict)
+	}
+	return wrong, nil
+}
