@@ -138,6 +138,9 @@ func (h *handler) beginAnew(w http.ResponseWriter, x *exchange) error {
 	x.tabs.finish(x.tab)
 	h.writeTabs(w.Header(), x.tabs)
 	h.expireIdentity(w.Header())
+	if x.hint.Session != "" {
+		h.forgetAuthentication(w.Header())
+	}
 	seeOther(w, to)
 	return nil
 }

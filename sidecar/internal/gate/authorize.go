@@ -186,7 +186,18 @@ func (h *handler) startOver(x *exchange) error {
 // expireIdentity takes Keycloak's identity cookies away from the browser, as
 // Keycloak itself does when a login starts anew.
 func (h *handler) expireIdentity(header http.Header) {
-	for _, name := range []string{"KEYCLOAK_IDENTITY", "KEYCLOAK_SESSION"} {
+	h.expire(header, "KEYCLOAK_IDENTITY", "KEYCLOAK_SESSION")
+}
+
+// forgetAuthentication takes the cookies of authentications under way. They
+// name the session that was made last, and Keycloak lets nobody else sign in
+// beside it.
+func (h *handler) forgetAuthentication(header http.Header) {
+	h.expire(header, "AUTH_SESSION_ID", "KC_AUTH_SESSION_HASH", restartName)
+}
+
+func (h *handler) expire(header http.Header, names ...string) {
+	for _, name := range names {
 		c := http.Cookie{ //nolint:gosec // KEYCLOAK_SESSION is read by scripts, and goes along with cross-site requests as Keycloak set it
 			Name: name, Path: h.Settings.realmPath(), MaxAge: -1,
 			Secure: true, HttpOnly: name == "KEYCLOAK_IDENTITY", SameSite: http.SameSiteNoneMode,

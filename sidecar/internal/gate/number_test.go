@@ -228,6 +228,11 @@ func TestRestartSignsOut(t *testing.T) {
 	_, b := signedIn(t, account.Cleared)
 	page := b.get(authURL("app", "prompt", "login")).want(http.StatusOK)
 	tab := mustURL(t, page.action()).Query().Get("tab_id")
+	defer func() {
+		if b.cookies["AUTH_SESSION_ID"] != "" {
+			t.Error("the next login would be beside this one")
+		}
+	}()
 	b.get(b.get(realmPath + "/login-actions/restart?client_id=app&tab_id=" + tab).location()).shows("ask for number")
 }
 

@@ -33,8 +33,6 @@ func refusalFault(why string) error {
 	switch why {
 	case whyOtherAccount:
 		return fault.New(fault.Forbidden, "other_person", nil)
-	case whySignedIn:
-		return fault.New(fault.Conflict, "signed_in_as_other", nil)
 	case whyNotStaff:
 		return fault.New(fault.Forbidden, "forbidden", nil)
 	case whyDevice:
@@ -126,7 +124,7 @@ func numberOf(a account.Account) member.KVNR {
 // it was. Of one that goes on elsewhere in this browser nothing leaves.
 func (h *handler) wrongPerson(ctx context.Context, x *exchange, login wire.Answer, why string) error {
 	if why == whySignedIn {
-		return h.answer(refusalFault(why))
+		return h.signedInAsOther(x)
 	}
 	e := ending{Account: login.Identity.Subject, Session: login.Identity.Session, Client: x.client, Why: why}
 	if err := h.end(ctx, e); err != nil {

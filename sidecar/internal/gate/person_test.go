@@ -52,7 +52,7 @@ func TestSomebodyElseIsSignedIn(t *testing.T) {
 	b.signIn("app", "h202601057").want(http.StatusFound)
 	sid := claim(b.cookies["KEYCLOAK_IDENTITY"], "sid")
 	w.loginAs("h202601057", sid)
-	nothingLeft(t, b.password(page, "", "").want(http.StatusConflict))
+	nothingLeft(t, b.password(page, "", "").want(http.StatusConflict).shows("protocol/openid-connect/logout"))
 	if w.keycloak.live("h202601057") != 1 {
 		t.Error("the other's session was ended")
 	}
@@ -174,9 +174,14 @@ func TestPageThatNamesAnotherAccount(t *testing.T) {
 		rw.Write([]byte("You are already authenticated as different user 'h202601057'"))
 		return true
 	}
-	if got := b.password(page, "", "").want(http.StatusConflict); strings.Contains(got.Body.String(), "h202601057") {
-		t.Error("the page names somebody")
+	got := b.password(page, "", "").want(http.StatusSeeOther)
+	if strings.Contains(got.Body.String(), "h202601057") {
+		t.Error("the answer names somebody")
 	}
+	if b.cookies["AUTH_SESSION_ID"] != "" {
+		t.Error("the cookies that tie the browser to the other session stay")
+	}
+	b.get(got.location()).want(http.StatusOK)
 }
 
 // TestForeignIdentityCookies: what the browser claims decides nothing.

@@ -134,7 +134,7 @@ func (h *handler) noLogin(ctx context.Context, x *exchange, resp *http.Response,
 		return h.onlyError(ctx, x, resp)
 	}
 	if namesOther(x, resp) && !h.observed(ctx, "other_name") {
-		return h.answer(fault.New(fault.Conflict, "signed_in_as_other", errAnswer))
+		return h.signedInAsOther(x)
 	}
 	if login.Removed && x.route == wire.Auth && x.sent && h.numbered(x) && !x.silent && !h.Settings.Observe {
 		return h.startOver(x)
