@@ -158,3 +158,20 @@ func TestALongFormInDoubtIsSaidToTheOperator(t *testing.T) {
 }
 
 func asText(v any) string { return fmt.Sprintf("%+v", v) }
+
+// After Keycloak's login the number is known, and choosing to sign in proves
+// nothing: a flow that asks there must not identify anybody.
+func TestNothingIsProvenAfterTheLogin(t *testing.T) {
+	s := extensiontest.NewStage("kvnr")
+	parts := s.Open(t, kvnr.Factory(), "")
+	for name, number := range map[string]member.KVNR{"number known": extensiontest.Number, "number unknown": ""} {
+		a := s.Attempt()
+		a.Number = number
+		if out, err := parts.Step.Begin(t.Context(), a); err == nil {
+			t.Errorf("%s: begun with %+v", name, out)
+		}
+		if out, err := parts.Step.Resume(t.Context(), a, extensiontest.Post("wish", "sign_in")); err == nil {
+			t.Errorf("%s: resumed with %+v", name, out)
+		}
+	}
+}

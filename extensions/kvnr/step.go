@@ -36,8 +36,15 @@ type elsewhereData struct {
 	Help       string
 }
 
+// errMisplaced says that the flow asks for the number behind Keycloak's login,
+// where wanting to sign in would count as a proof.
+var errMisplaced = errors.New("the number is asked for after Keycloak's login: in gate.flows a kvnr step stands before keycloak")
+
 // Begin implements flow.Step.
 func (s *step) Begin(_ context.Context, a *flow.Attempt) (flow.Outcome, error) {
+	if a.Account != "" {
+		return flow.Outcome{}, errMisplaced
+	}
 	if a.Number == "" {
 		return flow.Show(flow.View{Page: "number", Data: numberData{}}), nil
 	}
@@ -46,6 +53,9 @@ func (s *step) Begin(_ context.Context, a *flow.Attempt) (flow.Outcome, error) {
 
 // Resume implements flow.Step.
 func (s *step) Resume(ctx context.Context, a *flow.Attempt, in flow.Input) (flow.Outcome, error) {
+	if a.Account != "" {
+		return flow.Outcome{}, errMisplaced
+	}
 	if a.Number == "" {
 		return s.number(ctx, a, only(in.Form, "number")), nil
 	}
