@@ -36,6 +36,7 @@ func TestGrantsThatPass(t *testing.T) {
 		{"the command-line client", "client_credentials", "admin-cli", nil, "unsupported_grant_type"},
 		{"device, closed", device, "tv", nil, "unsupported_grant_type"},
 		{"device, of a client that has it not", device, "app", open, "unsupported_grant_type"},
+		{"device, given and not open", device, "tv", func(g *gate.Gate) { open(g); g.Settings.Open = nil }, "unsupported_grant_type"},
 		{"device, open", device, "tv", open, "invalid_grant"}, // the fake knows no such grant
 		{"unknown", "urn:ietf:params:oauth:grant-type:jwt-bearer", "app", nil, "unsupported_grant_type"},
 		{"none", "", "app", nil, "unsupported_grant_type"},
@@ -88,6 +89,12 @@ func TestCodeIsGoodForAMinuteOnce(t *testing.T) {
 		w.browser().signIn("app", "a123456780").want(http.StatusSeeOther)
 		for code := range w.keycloak.codes { // the attacker guessed it
 			w.redeem(code).want(http.StatusBadRequest).shows("invalid_grant")
+		}
+		w.keycloak.sessions["sid-past"] = w.keycloak.people["h202601057"]
+		w.keycloak.codes["x.sid-past.c"] = "sid-past" // had past the gate
+		w.redeem("x.sid-past.c").want(http.StatusBadRequest).shows("invalid_grant")
+		if w.keycloak.count("/token") != 0 {
+			t.Error("went upstream")
 		}
 	})
 	t.Run("the record cannot be written", func(t *testing.T) {
