@@ -197,19 +197,11 @@ func TestRule03HeadersUpstream(t *testing.T) {
 // TestRule04Cookies: of every combination for which Keycloak would take b,
 // who is not cleared, it is given a or nobody, in one plain header.
 func TestRule04Cookies(t *testing.T) {
-	sign := func(roles ...string) (cookie, id string) {
-		s := newScene(t, "attack-web", roles...)
-		before := s.past()
-		target, _ := before.begin(nil)
-		before.login(target)
-		identity, ok := before.v.Cookie(realm()+"/", "KEYCLOAK_IDENTITY")
-		if !ok {
-			t.Fatal("no cookie")
-		}
-		return identity, s.person.ID
-	}
-	a, personA := sign("identified")
-	b, _ := sign()
+	cleared := newScene(t, "attack-web", "identified")
+	target, _ := cleared.begin(nil)
+	cleared.login(target)
+	a, _ := cleared.v.Cookie(realm()+"/", "KEYCLOAK_IDENTITY")
+	b, personA := newScene(t, "attack-web").pastIdentity(), cleared.person.ID
 	asker := newScene(t, "attack-web")
 	const ki = "KEYCLOAK_IDENTITY="
 	for i, lines := range [][]string{

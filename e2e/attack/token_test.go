@@ -84,15 +84,18 @@ func TestRule12TokensAfterClearanceIsWithdrawn(t *testing.T) {
 				t.Fatalf("refresh: %+v", again)
 			}
 			s.withdraw("identified")
-			got := s.token(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {again.RefreshToken}})
-			if got.AccessToken != "" || got.Error != "invalid_grant" || got.Status != http.StatusBadRequest {
-				t.Errorf("withdrawn: %+v", got)
-			}
+			within(t, "withdrawn, and still tokens", func() bool { // what was looked up lately may be used for 5 s
+				got := s.token(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {again.RefreshToken}})
+				if got.RefreshToken != "" {
+					again = got
+				}
+				return got.AccessToken == "" && got.Error == "invalid_grant" && got.Status == http.StatusBadRequest
+			})
 			if n := s.sessions(); n != 0 {
 				t.Errorf("%d sessions live", n)
 			}
 			s.grant("identified")
-			got = s.token(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {again.RefreshToken}})
+			got := s.token(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {again.RefreshToken}})
 			if got.AccessToken != "" {
 				t.Error("the old token lives again")
 			}
@@ -228,9 +231,10 @@ func TestExchangeWhenOpened(t *testing.T) {
 		t.Errorf("cleared: %+v", got)
 	}
 	s.withdraw("identified")
-	if got := s.token(form()); got.AccessToken != "" || got.Error != "invalid_grant" {
-		t.Errorf("withdrawn: %+v", got)
-	}
+	within(t, "withdrawn, and still tokens", func() bool {
+		got := s.token(form())
+		return got.AccessToken == "" && got.Error == "invalid_grant"
+	})
 	if n := s.sessions(); n != 0 {
 		t.Errorf("%d sessions live", n)
 	}
