@@ -188,6 +188,9 @@ func start(t *testing.T, b *buildah, args []string) (ended <-chan struct{}, stop
 		if err != nil {
 			return err
 		}
+		if info, err := os.Stat(fmt.Sprintf("/proc/%d", pid)); err != nil || info.Sys().(*syscall.Stat_t).Uid != 65532 {
+			t.Errorf("the program does not run as 65532: %v", err)
+		}
 		if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
 			return err
 		}
