@@ -261,6 +261,28 @@ func TestEveryChangeOfTheAuditIsSeen(t *testing.T) {
 	})
 }
 
+// Hashes anybody can compute; the MAC beside the head cannot be.
+func TestALastBatchWrittenAnewWithAFittingLinkIsSeen(t *testing.T) {
+	both(t, func(t *testing.T, b storetest.Backend) {
+		dsn := b.Fresh(t)
+		s := open(t, dsn, keyring.Generate(time.Now()))
+		if err := s.Audit().Append(t.Context(), audit.Entry{Phase: audit.Fact, Action: "a", Result: "refused"}); err != nil {
+			t.Fatal(err)
+		}
+		forged := audit.Batch{Stream: "main", Seq: 1, Lines: []audit.Line{
+			{Time: time.UnixMicro(1), Phase: audit.Fact, Action: "a", Result: "ok"},
+		}}
+		link := forged.Hash()
+		db := raw(t, dsn)
+		mustExec(t, db, "UPDATE audit_lines SET at = 1, result = 'ok'")
+		mustExec(t, db, "UPDATE audit_batches SET link = $1", link[:])
+		if got, err := s.Audit().Verify(t.Context()); !errors.Is(err, audit.ErrBroken) {
+			t.Errorf("%+v, %v", got, err)
+		}
+		s.Close()
+	})
+}
+
 func TestAForgottenPersonsKeyIsGoneFromTheFile(t *testing.T) {
 	dsn := storetest.SQLite().Fresh(t)
 	s := open(t, dsn, keyring.Generate(time.Now()))
@@ -312,6 +334,9 @@ func TestPruningDestroysTheKeysOfPeopleOfWhomNothingIsLeft(t *testing.T) {
 		var keys int
 		if err := raw(t, dsn).QueryRowContext(t.Context(), "SELECT count(*) FROM audit_people").Scan(&keys); err != nil || keys != 1 {
 			t.Errorf("%d keys are left, %v", keys, err)
+		}
+		if lines, err := s.Audit().Tail(t.Context(), 10); err != nil || lines[0].Entry.Person != "both" {
+			t.Errorf("the wrong key is gone: %+v, %v", lines, err)
 		}
 		s.Close()
 	})
