@@ -166,6 +166,31 @@ func TestPersonByRecord(t *testing.T) {
 	}
 }
 
+// TestTokensOfAnotherThanTheCodes: what comes for a code is its person's and
+// its session's, or nobody's.
+func TestTokensOfAnotherThanTheCodes(t *testing.T) {
+	for name, claims := range map[string]map[string]string{
+		"another person":  {"sub": "id-s.schmidt"},
+		"another session": {"sub": "id-h202601057", "sid": "sid-other"},
+		"nobody":          {"aud": "x"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			code := codeOf(w.browser().signIn("app", "h202601057"))
+			w.keycloak.respond = func(rw http.ResponseWriter, _ *http.Request) bool {
+				writeJSON(rw, http.StatusOK, map[string]string{"access_token": jwt(claims)})
+				return true
+			}
+			got := w.redeem(code)
+			if name == "nobody" { // then it is the code's
+				got.want(http.StatusOK)
+				return
+			}
+			got.want(http.StatusBadRequest).shows("invalid_grant")
+		})
+	}
+}
+
 // TestUnknownPersonNeedsAnAdminAPIThatAnswers: before tokens are made for
 // somebody whom only the answer names.
 func TestUnknownPersonNeedsAnAdminAPIThatAnswers(t *testing.T) {
