@@ -36,8 +36,17 @@ type Config struct {
 	Extensions map[string]Extension `yaml:"extensions"`
 	// The web applications behind the proxy, by a name of your own.
 	Sites map[string]Site `yaml:"sites"`
+	// The record of logins, steps and changes.
+	Audit Audit `yaml:"audit"`
 
 	root strictyaml.Node
+}
+
+// Audit is the record of logins, steps and changes.
+type Audit struct {
+	// How long an entry is kept. What is older is removed, oldest first; the
+	// chain of the rest stays verifiable.
+	Retention time.Duration `yaml:"retention"`
 }
 
 // Listen is an address with TLS or without.
@@ -199,6 +208,7 @@ func Default() Config {
 		Listen:   Listen{Address: ":8080"},
 		Internal: "127.0.0.1:9090",
 		Brand:    Brand{Languages: []string{"de", "en"}},
+		Audit:    Audit{Retention: 730 * 24 * time.Hour},
 	}
 }
 

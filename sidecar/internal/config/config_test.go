@@ -86,6 +86,7 @@ func TestMistakes(t *testing.T) {
 		{"password in store", "sqlite:/var/lib/schleuse/schleuse.db", "postgres://a:hunter2@127.0.0.1/db", []string{"store: a password does not stand in the configuration"}},
 		{"store over the network", "sqlite:/var/lib/schleuse/schleuse.db", "postgres://a@db/db", []string{"store: the database is on another machine: want sslmode=verify-full"}},
 		{"relative store", "sqlite:/var", "sqlite:var", []string{"store: want sqlite: and an absolute path"}},
+		{"short retention", "brand: {name: Kasse}", "brand: {name: Kasse}\naudit: {retention: 7d}", []string{"audit.retention: is too short"}},
 		{"no name", "{name: Kasse}", "{help_phone: 0800}", []string{"brand.name: is missing"}},
 		{"language", "{name: Kasse}", "{name: Kasse, languages: [fr]}", []string{"brand.languages[0]: no such language"}},
 		{"http in public", "https://login", "http://login", []string{"gate.public_url: want https://"}},

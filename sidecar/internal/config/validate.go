@@ -14,6 +14,9 @@ import (
 	"github.com/schleuse/schleuse/sidecar/internal/config/strictyaml"
 )
 
+// minRetention is the least time for which an audit is worth having.
+const minRetention = 30 * 24 * time.Hour
+
 // checker collects what is wrong. Places that could not be read at all are
 // left alone: their value is a default and says nothing.
 type checker struct {
@@ -42,6 +45,9 @@ func (c *Config) problems(unread strictyaml.Problems) strictyaml.Problems {
 		ck.site(c, name)
 	}
 	ck.hosts(c)
+	if c.Audit.Retention < minRetention {
+		ck.at("is too short", "at least 30d: an incident is often noticed late", "audit", "retention")
+	}
 	return ck.problems
 }
 

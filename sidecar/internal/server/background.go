@@ -9,12 +9,31 @@ import (
 // waits for the next turn, for it counts as absent already.
 const sweepEvery = time.Minute
 
+// The oldest entries of the audit are removed this often.
+const pruneEvery = 24 * time.Hour
+
 func (h *house) sweep(ctx context.Context) error {
-	tick := time.NewTicker(sweepEvery)
+	return h.every(ctx, sweepEvery, "sweeping the store", func(ctx context.Context) error {
+		_, err := h.store.Sweep(ctx)
+		return err
+	})
+}
+
+func (h *house) prune(ctx context.Context) error {
+	return h.every(ctx, pruneEvery, "pruning the audit", func(ctx context.Context) error {
+		_, err := h.store.Audit().Prune(ctx, h.Now().Add(-h.Config.Audit.Retention))
+		return err
+	})
+}
+
+// every does something at once and then again and again until ctx ends. What
+// did not work is tried again at the next turn.
+func (h *house) every(ctx context.Context, pause time.Duration, what string, do func(context.Context) error) error {
+	tick := time.NewTicker(pause)
 	defer tick.Stop()
 	for {
-		if _, err := h.store.Sweep(ctx); err != nil && ctx.Err() == nil {
-			h.Log.Warn("sweeping the store", "error", err)
+		if err := do(ctx); err != nil && ctx.Err() == nil {
+			h.Log.Warn(what, "error", err)
 		}
 		select {
 		case <-ctx.Done():

@@ -166,7 +166,7 @@ func (h *house) serve(ctx context.Context, group *errgroup.Group) error {
 
 // work is what runs in the background, by name.
 func (h *house) work() map[string]func(context.Context) error {
-	out := map[string]func(context.Context) error{"sweep": h.sweep}
+	out := map[string]func(context.Context) error{"sweep": h.sweep, "audit": h.prune}
 	if h.gate != nil {
 		out["gate"] = h.gate.Run
 	}
