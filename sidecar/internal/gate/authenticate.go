@@ -122,6 +122,10 @@ func (h *handler) restart(w http.ResponseWriter, r *http.Request, x *exchange) e
 		h.forward(w, r, x)
 		return nil
 	}
+	if to := h.Settings.Start[x.client]; !x.known && to != "" {
+		seeOther(w, to) // any site can link here: only who knows the tab is signed out
+		return nil
+	}
 	return h.beginAnew(w, x)
 }
 

@@ -236,6 +236,16 @@ func TestRestartSignsOut(t *testing.T) {
 	b.get(b.get(realmPath + "/login-actions/restart?client_id=app&tab_id=" + tab).location()).shows("ask for number")
 }
 
+// TestRestartOfNoTabSignsNobodyOut: any site can have a browser ask for it.
+func TestRestartOfNoTabSignsNobodyOut(t *testing.T) {
+	_, b := signedIn(t, account.Cleared)
+	for _, query := range []string{"client_id=app&tab_id=unknown", "client_id=app", "client_id=none&tab_id=unknown"} {
+		if set := b.get(realmPath + "/login-actions/restart?" + query).Header()["Set-Cookie"]; len(set) != 0 {
+			t.Errorf("%s sets %v", query, set)
+		}
+	}
+}
+
 func TestStaffEntry(t *testing.T) {
 	open := func(g *gate.Gate) { g.Settings.StaffEntry = true }
 	link := func(t *testing.T, b *browser) response {

@@ -84,8 +84,9 @@ func TestRelativePath(t *testing.T) {
 		t.Errorf("the form goes to %s", page.action())
 	}
 	next := b.post(page.action(), url.Values{"schleuse_request": {page.hidden("schleuse_request")}, "number": {"H202601057"}}).location()
-	b.get(next).want(http.StatusOK).shows(`value="H202601057"`)
-	if to := b.get("/auth" + realmPath + "/login-actions/restart?client_id=app&tab_id=x").want(http.StatusSeeOther); !strings.Contains(strings.Join(to.Header()["Set-Cookie"], "\n"), "Path=/auth/realms/kasse/") {
+	login := b.get(next).want(http.StatusOK).shows(`value="H202601057"`)
+	tab := mustURL(t, login.action()).Query().Get("tab_id")
+	if to := b.get("/auth" + realmPath + "/login-actions/restart?client_id=app&tab_id=" + tab).want(http.StatusSeeOther); !strings.Contains(strings.Join(to.Header()["Set-Cookie"], "\n"), "Path=/auth/realms/kasse/") {
 		t.Errorf("cookies %v", to.Header())
 	}
 }
