@@ -355,6 +355,8 @@ func TestGrant(t *testing.T) {
 		{"no account", map[string][]answer{rolesOf: refused(404, noUser)}, 0, false, account.ErrNotFound},
 		{"no role in the realm", map[string][]answer{rolesOf: ok(plainRoles), available: ok(plainRoles)}, 0, false, nil},
 		{"refused", map[string][]answer{rolesOf: ok(plainRoles), available: all, post: refused(403, `{}`)}, 1, false, nil},
+		{"given by somebody else meanwhile", map[string][]answer{rolesOf: append(ok(plainRoles), ok(`[{"id":"r1","name":"identified"}]`)...), available: all, post: refused(400, `{}`)}, 1, true, nil},
+		{"given by somebody else before", map[string][]answer{rolesOf: append(ok(plainRoles), ok(`[{"id":"r1","name":"identified"}]`)...), available: ok(plainRoles)}, 0, true, nil},
 		{"page with status 200", map[string][]answer{rolesOf: ok(plainRoles), available: all, post: ok(`{}`)}, 1, false, nil},
 		{"redirect", map[string][]answer{rolesOf: ok(plainRoles), available: all, post: refused(302, ``)}, 1, false, nil},
 		{"no answer is not repeated", map[string][]answer{rolesOf: ok(plainRoles), available: all, post: refused(500, ``)}, 1, false, nil},
