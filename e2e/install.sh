@@ -60,7 +60,7 @@ need_npm() {
   key=$(sha256sum "$here/package-lock.json" | cut -c1-16)
   target=$cache/npm-$key
   if [ ! -d "$target" ]; then
-    say "npm: axe-core and PostgreSQL (60 MB) …"
+    say "npm: axe-core, OpenID clients and PostgreSQL (60 MB) …"
     work=$(mktemp -d "$cache/npm.XXXXXX")
     trap 'rm -rf "$work"' EXIT
     cp "$here/package.json" "$here/package-lock.json" "$work/"

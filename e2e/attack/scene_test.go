@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/schleuse/schleuse/e2e/stage"
 	"github.com/schleuse/schleuse/e2e/visitor"
@@ -21,7 +22,8 @@ const (
 	clientSecret = "attack-demo-secret-of-at-least-32-bytes"
 	redirectURI  = "http://app.localhost:9/cb"
 	digits       = "4711"
-	people       = 400 // so many have a card in the master data
+	people       = 400         // so many have a card in the master data
+	patience     = time.Minute // for a program beside the test
 )
 
 // number is the i-th insurance number, with its check digit.
