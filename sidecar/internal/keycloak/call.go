@@ -55,7 +55,7 @@ const (
 func (c *Client) policies() (reads, writes failsafe.Executor[any]) {
 	failed := func(_ any, err error) bool { return transient(err) }
 	breaker := circuitbreaker.NewBuilder[any]().
-		HandleIf(failed).
+		HandleIf(func(_ any, err error) bool { return down(err) }).
 		WithFailureThreshold(breakAfter).
 		WithSuccessThreshold(1).
 		WithDelay(breakFor).
@@ -87,6 +87,15 @@ func transient(err error) bool {
 		return status.Code >= 500 || status.Code == http.StatusTooManyRequests
 	}
 	return true
+}
+
+// down reports whether an error says that Keycloak as a whole is not well. A
+// 500 may be about the one account that was asked for, whose id comes from a
+// cookie: nobody may close the gate to everybody with an id that Keycloak
+// stumbles over.
+func down(err error) bool {
+	var status *Status
+	return transient(err) && (!errors.As(err, &status) || status.Code != http.StatusInternalServerError)
 }
 
 type operation func(context.Context, *token) error
@@ -234,6 +243,9 @@ func intelligible(_ *resty.Client, r *resty.Response) error {
 func plainID(s string) bool {
 	if s == "" || len(s) > 128 || s == "." || s == ".." {
 		return false
+	}
+	if strings.HasPrefix(s, "f:") && strings.Count(s, ":") < 2 {
+		return false // Keycloak reads f:PROVIDER:ID, and answers 500 to less
 	}
 	for _, r := range s {
 		if !strings.ContainsRune("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:@", r) {

@@ -290,6 +290,33 @@ func TestRefusalsDoNotOpenTheCircuit(t *testing.T) {
 	}
 }
 
+// An id comes from a cookie that nobody has checked: one at which Keycloak
+// stumbles must not close the gate to the others.
+func TestStumblingOverOneAccountDoesNotOpenTheCircuit(t *testing.T) {
+	const other = "GET " + users + "f:x:y/role-mappings/realm"
+	_, c := play(t, map[string][]answer{other: refused(500, `{"error":"unknown_error"}`), rolesOf: ok(plainRoles)})
+	for range 5 {
+		if got, err := c.Clearance(t.Context(), "f:x:y"); got != account.Unknown || err == nil {
+			t.Fatalf("got %v, %v", got, err)
+		}
+	}
+	if got, err := c.Clearance(t.Context(), anna); got != account.NotCleared || err != nil {
+		t.Errorf("the next person got %v, %v", got, err)
+	}
+}
+
+func TestIDsThatKeycloakCannotReadAreNotAsked(t *testing.T) {
+	s, c := play(t, nil)
+	for _, id := range []account.ID{"f:abc", "f:", "", "..", "a/b", "a%2fb", "a?b"} {
+		if _, err := c.Clearance(t.Context(), id); err != nil && errors.Is(err, keycloak.ErrDown) {
+			t.Errorf("%q: %v", id, err)
+		}
+	}
+	if len(s.asked) != 0 {
+		t.Errorf("asked %q", s.asked)
+	}
+}
+
 func TestErrorsTellNoNumber(t *testing.T) {
 	_, c := play(t, nil)
 	c.URL = &url.URL{Scheme: "http", Host: "127.0.0.1:1"}
