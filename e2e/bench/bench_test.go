@@ -51,9 +51,13 @@ func TestAWrongAnswerEndsTheMeasurement(t *testing.T) {
 }
 
 func TestAProcessKnowsItsOwnCost(t *testing.T) {
-	memory, err := bench.Memory(os.Getpid())
-	if err != nil || memory < 1<<20 {
-		t.Errorf("memory %d, %v", memory, err)
+	memory, err := bench.MemoryOf(os.Getpid())
+	if err != nil || memory.Resident < 1<<20 || memory.File < 1<<16 || memory.File >= memory.Resident {
+		t.Errorf("memory %+v, %v", memory, err)
+	}
+	ran, err := bench.Ran(os.Getpid())
+	if err != nil || ran <= 0 {
+		t.Errorf("ran %v, %v", ran, err)
 	}
 	before, err := bench.CPU(os.Getpid())
 	if err != nil {
@@ -66,6 +70,9 @@ func TestAProcessKnowsItsOwnCost(t *testing.T) {
 	after, err := bench.CPU(os.Getpid())
 	if err != nil {
 		t.Fatal(err)
+	}
+	if again, err := bench.Ran(os.Getpid()); err != nil || again-ran < 20*time.Millisecond {
+		t.Errorf("ran %v, then %v, %v", ran, again, err)
 	}
 	if after <= before {
 		t.Errorf("after 100 ms of work the CPU time is %s, before %s", after, before)
