@@ -352,17 +352,31 @@ func (s asked) atOnce(n int, answer func(int) string) map[string]int {
 	return words
 }
 
+// underWay are counters that take nothing back while settled is false, as
+// while a try is under way.
+type underWay struct {
+	extension.Counters
+	settled *bool
+}
+
+func (u underWay) Refund(ctx context.Context, limits ...extension.Limit) error {
+	if !*u.settled {
+		return errors.New("under way")
+	}
+	return u.Counters.Refund(ctx, limits...)
+}
+
 // While right answers have been counted and not taken back, nobody is refused.
 func TestALimitUsedUpByTriesUnderWayRefusesNobody(t *testing.T) {
-	s := begin(t, "")
-	down := errors.New("down")
-	s.Audit.FailWith(down)
+	stage, settled := extensiontest.NewStage("egk"), false
+	stage.Host.Counters = underWay{stage.Counters, &settled}
+	s := asked{t, stage, stage.Open(t, egk.Factory(), "").Step}
 	for range 3 {
-		if _, err := s.step.Resume(t.Context(), s.Attempt(), extensiontest.Post("digits", "7391")); !errors.Is(err, down) {
-			t.Fatalf("%v", err)
+		if out, err := s.step.Resume(t.Context(), s.Attempt(), extensiontest.Post("digits", "7391")); err == nil {
+			t.Fatalf("%+v", out)
 		}
 	}
-	s.Audit.FailWith(nil)
+	settled = true
 	s.expect(s.begins(s.Attempt()), "problem.busy")
 	s.expect(s.says(s.Attempt(), "7391"), "problem.busy")
 	s.Clock.Pass(10 * time.Second)
@@ -447,5 +461,51 @@ func TestAuditNamesThePersonBesideTheChainOnly(t *testing.T) {
 	want := []string{"card.digits refused " + string(extensiontest.Account), "card.digits ok " + string(extensiontest.Account)}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestARightAnswerCostsNothingWhileNothingCanBeWritten: nobody is locked out by
+// right digits that could not be recorded.
+func TestARightAnswerCostsNothingWhileNothingCanBeWritten(t *testing.T) {
+	s := begin(t, "")
+	a := s.Attempt()
+	s.Audit.FailWith(errors.New("down"))
+	for range 4 {
+		if out, err := s.step.Resume(t.Context(), a, extensiontest.Post("digits", "7391")); err == nil {
+			t.Fatalf("%+v without a record", out)
+		}
+	}
+	s.Audit.FailWith(nil)
+	if got := s.says(a, "7392"); got != "problem.wrong 2" {
+		t.Errorf("a wrong answer afterwards: %s", got)
+	}
+	if got := s.says(a, "7391"); got != "done" {
+		t.Errorf("the right answer afterwards: %s", got)
+	}
+}
+
+// leaving is a browser that hangs up as soon as its try is counted.
+type leaving struct {
+	extension.Counters
+	hangUp func()
+}
+
+func (l leaving) Take(ctx context.Context, limits ...extension.Limit) (extension.Taken, error) {
+	taken, err := l.Counters.Take(ctx, limits...)
+	l.hangUp()
+	return taken, err
+}
+
+func TestARightAnswerCostsNothingToWhoHangsUp(t *testing.T) {
+	s := extensiontest.NewStage("egk")
+	l := leaving{Counters: s.Counters}
+	ctx := t.Context()
+	for range 4 {
+		ctx, l.hangUp = context.WithCancel(t.Context())
+		s.Host.Counters = l
+		out, err := s.Open(t, egk.Factory(), "").Step.Resume(ctx, s.Attempt(), extensiontest.Post("digits", "7391"))
+		if got := word(t, out, err); got != "done" || ctx.Err() == nil {
+			t.Fatalf("%s, %v", got, ctx.Err())
+		}
 	}
 }

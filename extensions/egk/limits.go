@@ -111,8 +111,13 @@ func (l limits) settle(ctx context.Context, id account.ID) error {
 // right takes a right answer back, and forgets the wrong ones before it: it
 // was the person. A card's wrong answers are never forgotten.
 func (l limits) right(ctx context.Context, id account.ID, cards []member.Card) error {
-	if err := l.counters.Refund(ctx, l.all(id, cards)...); err != nil {
+	if err := l.refund(ctx, id, cards); err != nil {
 		return err
 	}
 	return l.counters.Clear(ctx, l.perPerson(id))
+}
+
+// refund takes back a try that was right, and nothing else.
+func (l limits) refund(ctx context.Context, id account.ID, cards []member.Card) error {
+	return l.counters.Refund(ctx, l.all(id, cards)...)
 }

@@ -88,11 +88,12 @@ func (s *step) compare(ctx context.Context, a *flow.Attempt, cards []member.Card
 	if !counted { // by tries at the same time: what they come to, the next look says
 		return busy(cards, typed), nil
 	}
+	ctx = context.WithoutCancel(ctx) // what was counted is settled, though the browser has gone
 	if !matches(cards, digits) {
 		return s.wrong(ctx, a, cards, typed)
 	}
 	if err := s.record(ctx, a, "ok"); err != nil {
-		return later(err)
+		return later(errors.Join(err, s.limits.refund(ctx, a.Account, cards)))
 	}
 	if err := s.limits.right(ctx, a.Account, cards); err != nil {
 		return later(err)
