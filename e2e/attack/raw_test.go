@@ -205,11 +205,32 @@ func TestRule04Cookies(t *testing.T) {
 	asker := newScene(t, "attack-web")
 	const ki = "KEYCLOAK_IDENTITY="
 	for i, lines := range [][]string{
-		{ki + a + "; " + ki + b}, {ki + b + "; " + ki + a}, {ki + a, ki + b}, {ki + b, ki + a}, {ki + a + `; KEYCLOAK_IDENTITY="` + b + `"`},
-		{ki + a + "; foo=1," + ki + b}, {"foo=1," + ki + b}, {ki + a + "," + ki + b}, {ki + a + "; KEYCLOAK_IDENTITY =" + b}, {ki + a + "; KEYCLOAK_IDENTITY= " + b},
-		{ki + a + ";" + ki + b}, {ki + a + ";\t" + ki + b}, {ki + a + `; foo="x; ` + ki + b + `; y"`}, {`foo="x, ` + ki + b + `, y"`}, {"$Version=1; " + ki + a + "; $Path=/; " + ki + b},
-		{ki + a + ";\r\n " + ki + b}, {ki + a + "; " + ki + b + "."}, {ki + b + "."}, {ki + `"` + b + `"`}, {ki + " " + b}, {"$Version=1; " + ki + b + "; $Path=/"},
-		{ki + b}, {ki + b + "; " + ki}, {ki + "; " + ki + b}, {"keycloak_identity=" + a + "; " + ki + b}, {ki + b + "\r\nCookie2: $Version=1"},
+		{ki + a + "; " + ki + b},
+		{ki + b + "; " + ki + a},
+		{ki + a, ki + b},
+		{ki + b, ki + a},
+		{ki + a + `; KEYCLOAK_IDENTITY="` + b + `"`},
+		{ki + a + "; foo=1," + ki + b},
+		{"foo=1," + ki + b},
+		{ki + a + "," + ki + b},
+		{ki + a + "; KEYCLOAK_IDENTITY =" + b},
+		{ki + a + "; KEYCLOAK_IDENTITY= " + b},
+		{ki + a + ";" + ki + b},
+		{ki + a + ";\t" + ki + b},
+		{ki + a + `; foo="x; ` + ki + b + `; y"`},
+		{`foo="x, ` + ki + b + `, y"`},
+		{"$Version=1; " + ki + a + "; $Path=/; " + ki + b},
+		{ki + a + ";\r\n " + ki + b},
+		{ki + a + "; " + ki + b + "."},
+		{ki + b + "."},
+		{ki + `"` + b + `"`},
+		{ki + " " + b},
+		{"$Version=1; " + ki + b + "; $Path=/"},
+		{ki + b},
+		{ki + b + "; " + ki},
+		{ki + "; " + ki + b},
+		{"keycloak_identity=" + a + "; " + ki + b},
+		{ki + b + "\r\nCookie2: $Version=1"},
 	} {
 		agent := fmt.Sprintf("cookie-walker-%d", i)
 		headers := []string{"User-Agent: " + agent, fmt.Sprintf("X-Forwarded-For: 10.20.0.%d", i+1)}

@@ -2,12 +2,10 @@ package attack_test
 
 import (
 	"crypto/hmac"
-	"crypto/sha1" //nolint:gosec // RFC 6238 as Keycloak's default has it
-	"encoding/base32"
+	"crypto/sha1"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -28,9 +26,4 @@ func otpCredential(secret string) map[string]any {
 	value, _ := json.Marshal(map[string]string{"value": secret})
 	data, _ := json.Marshal(map[string]any{"subType": "totp", "digits": 6, "counter": 0, "period": 30, "algorithm": "HmacSHA1"})
 	return map[string]any{"type": "otp", "userLabel": "Handy", "secretData": string(value), "credentialData": string(data)}
-}
-
-// shownSecret reads the secret as Keycloak's set-up page shows it.
-func shownSecret(text string) ([]byte, error) {
-	return base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(strings.ToUpper(strings.ReplaceAll(text, " ", "")))
 }

@@ -179,14 +179,14 @@ func (l *lab) overlay(m mutant) (string, error) {
 }
 
 func (l *lab) goTool(ctx context.Context, arguments ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "go", arguments...) //nolint:gosec // arguments of this file and its table
+	cmd := exec.CommandContext(ctx, "go", arguments...)
 	cmd.Dir = l.root
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
 
 func (l *lab) runAttack(ctx context.Context, binary, pattern string) (string, error) {
-	cmd := exec.CommandContext(ctx, l.attack, "-test.run", pattern, "-test.timeout", "15m") //nolint:gosec // compiled by openLab
+	cmd := exec.CommandContext(ctx, l.attack, "-test.run", pattern, "-test.timeout", "15m")
 	cmd.Dir = filepath.Join(l.root, "e2e", "attack")
 	cmd.Env = append(os.Environ(), fmt.Sprintf("SCHLEUSE_STAGE=%d", l.base), "SCHLEUSE_BINARY="+binary)
 	out, err := cmd.CombinedOutput()

@@ -113,7 +113,7 @@ func (a *Authorization) readObject() (claims, error) {
 		}
 		return nil, nil
 	case object != "":
-		c, err := readClaims(object, 3)
+		c, err := readClaims(object)
 		if err != nil || c.has(paramObject) || c.has(paramRequestURI) {
 			a.Object = Hidden
 			return nil, nil

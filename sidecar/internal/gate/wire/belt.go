@@ -101,7 +101,7 @@ func carries(p Param) bool {
 	case "code", "access_token", "id_token", "refresh_token", "samlresponse":
 		return true
 	case "response":
-		c, err := readClaims(p.Value, 3)
+		c, err := readClaims(p.Value)
 		return err != nil || c.has("code") || c.has("access_token") || c.has("id_token") || !c.has("error")
 	default:
 		return false

@@ -18,10 +18,10 @@ var ErrUnreadable = errors.New("not readable")
 // claims is the top level of a JSON object, by exact name.
 type claims map[string]json.RawMessage
 
-// readClaims reads the payload of a compact JWS without verifying it.
-// parts is the number of dots plus one that is expected.
-func readClaims(token string, parts int) (claims, error) {
-	if len(token) > maxToken || strings.Count(token, ".") != parts-1 {
+// readClaims reads the payload of a compact JWS (RFC 7515 section 7.1) without
+// verifying it.
+func readClaims(token string) (claims, error) {
+	if len(token) > maxToken || strings.Count(token, ".") != 2 {
 		return nil, ErrUnreadable
 	}
 	_, rest, _ := strings.Cut(token, ".")

@@ -68,7 +68,7 @@ func jarmCode(response string) (string, error) {
 	if strings.Count(response, ".") == 4 {
 		return "", ErrEncrypted
 	}
-	c, err := readClaims(response, 3)
+	c, err := readClaims(response)
 	if err != nil {
 		return "", err
 	}

@@ -256,7 +256,7 @@ func ReadIdentity(token string) (Identity, error) {
 	if !looksSigned(token) {
 		return Identity{}, ErrUnreadable
 	}
-	c, err := readClaims(token, 3)
+	c, err := readClaims(token)
 	if err != nil {
 		return Identity{}, err
 	}

@@ -23,10 +23,8 @@ func ParseOrigin(address string) (Origin, error) {
 // the root, a query or fragment alone, nothing, or this origin spelled
 // exactly. Everything else counts as foreign.
 func (o Origin) Owns(address string) bool {
-	for i := 0; i < len(address); i++ {
-		if c := address[i]; c <= ' ' || c == '\\' || c >= 0x7f {
-			return false
-		}
+	if !plainAddress(address) {
+		return false
 	}
 	if rest, ok := strings.CutPrefix(address, string(o)); ok && o != "" {
 		return rest == "" || rest[0] == '/' || rest[0] == '?' || rest[0] == '#'
@@ -35,4 +33,15 @@ func (o Origin) Owns(address string) bool {
 		return true
 	}
 	return address[0] == '/' && !strings.HasPrefix(address, "//")
+}
+
+// plainAddress reports whether browsers read the address as it stands: they
+// drop blanks and control characters, and take a backslash for a slash.
+func plainAddress(address string) bool {
+	for i := 0; i < len(address); i++ {
+		if c := address[i]; c <= ' ' || c == '\\' || c >= 0x7f {
+			return false
+		}
+	}
+	return true
 }

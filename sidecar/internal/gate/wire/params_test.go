@@ -1,6 +1,7 @@
 package wire_test
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -38,7 +39,7 @@ func TestFormIsReadAsKeycloakDoes(t *testing.T) {
 		"two":        {"Content-Type": {wire.FormType, wire.FormType}},
 		"compressed": {"Content-Type": {wire.FormType}, "Content-Encoding": {"gzip"}},
 	} {
-		if _, err := wire.ParseForm(h, []byte("a=b")); err != wire.ErrFormType {
+		if _, err := wire.ParseForm(h, []byte("a=b")); !errors.Is(err, wire.ErrFormType) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -46,7 +47,7 @@ func TestFormIsReadAsKeycloakDoes(t *testing.T) {
 		"a=%zz": wire.ErrParams, "%=a": wire.ErrParams, "a=%1": wire.ErrParams,
 		strings.Repeat("a&", 257): wire.ErrTooLong, "a=" + strings.Repeat("b", wire.MaxForm): wire.ErrTooLong,
 	} {
-		if _, err := wire.ParseParams(raw); err != want {
+		if _, err := wire.ParseParams(raw); !errors.Is(err, want) {
 			t.Errorf("%.20q: %v, want %v", raw, err, want)
 		}
 	}

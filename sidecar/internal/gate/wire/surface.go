@@ -196,7 +196,7 @@ func actionTokenWord(query string) Word {
 	if err != nil || len(values["key"]) != 1 {
 		return OpenActionTokens
 	}
-	claims, err := readClaims(values.Get("key"), 3)
+	claims, err := readClaims(values.Get("key"))
 	if err != nil {
 		return OpenActionTokens
 	}

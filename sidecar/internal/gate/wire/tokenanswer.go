@@ -49,7 +49,7 @@ func ReadTokenAnswer(body []byte) (TokenAnswer, error) {
 }
 
 func (a *TokenAnswer) add(token string) error {
-	c, err := readClaims(token, 3)
+	c, err := readClaims(token)
 	if err != nil {
 		return err
 	}

@@ -86,7 +86,7 @@ func readClient(h http.Header, form Params) (string, error) {
 		names = append(names, form.Get("client_id"))
 	}
 	if assertion := form.Get("client_assertion"); assertion != "" {
-		c, err := readClaims(assertion, 3)
+		c, err := readClaims(assertion)
 		if err != nil || c.text("sub") == "" {
 			return "", ErrUnreadable
 		}
@@ -140,7 +140,7 @@ func basicClient(h http.Header) (string, bool, error) {
 
 // claimedSession reads the `sid` of a token, "" if there is none to read.
 func claimedSession(token string) account.SID {
-	c, err := readClaims(token, 3)
+	c, err := readClaims(token)
 	if err != nil {
 		return ""
 	}
