@@ -50,6 +50,7 @@ type handler struct {
 	outer   wire.Forwarding
 	clear   *clearances
 	limit   *anonymous
+	clients *anonymous // who shows a secret, true or not
 	turns   *turns
 	proxy   *httputil.ReverseProxy
 	cross   *http.CrossOriginProtection
@@ -76,7 +77,7 @@ func (g *Gate) Handler() (http.Handler, error) {
 	}
 	h := &handler{
 		Gate: g, surface: surface, origin: origin, outer: outerSide(g.Settings.PublicURL),
-		clear: newClearances(g), limit: newAnonymous(g.Now), turns: newTurns(), cross: http.NewCrossOriginProtection(),
+		clear: newClearances(g), limit: newAnonymous(g.Now, 1), clients: newAnonymous(g.Now, clientTimes), turns: newTurns(), cross: http.NewCrossOriginProtection(),
 	}
 	h.proxy = h.newProxy()
 	h.own = h.routes()

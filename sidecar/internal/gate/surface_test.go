@@ -157,6 +157,14 @@ func TestPushingForNobodyIsBounded(t *testing.T) {
 	}
 	b.do(http.MethodPost, oidcPath+"/ext/par/request", url.Values{"client_id": {"app"}}).want(http.StatusTooManyRequests)
 	b.do(http.MethodPost, oidcPath+"/ext/par/request", url.Values{"client_id": {"app"}, "client_secret": {"x"}}).want(http.StatusCreated)
+	made := func() int {
+		return b.do(http.MethodPost, oidcPath+"/ext/par/request", url.Values{"client_id": {"app"}, "client_secret": {"made up"}}).Code
+	}
+	for i := 0; made() == http.StatusCreated; i++ {
+		if i > 4000 {
+			t.Fatal("a made-up secret lifts the bound")
+		}
+	}
 }
 
 // TestBoundCountsTheBrowser behind a trusted proxy alone.
