@@ -51,7 +51,9 @@ func (t Text) validate(name string) error {
 
 // Factory returns the kind "kvnr".
 func Factory() extension.Factory {
-	return extension.Define("kvnr", func() Config { return Config{Strict: true} }, open)
+	f := extension.Define("kvnr", func() Config { return Config{Strict: true} }, open)
+	f.Place = extension.InFront
+	return f
 }
 
 func open(_ context.Context, host extension.Host, c Config) (extension.Parts, error) {

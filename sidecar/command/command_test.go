@@ -26,16 +26,18 @@ func (s settings) Validate() error {
 	return nil
 }
 
-func door(kind string) extension.Factory {
-	return extension.Define(kind, func() settings { return settings{Tries: 3} },
+func door(kind string, place extension.Place) extension.Factory {
+	f := extension.Define(kind, func() settings { return settings{Tries: 3} },
 		func(context.Context, extension.Host, settings) (extension.Parts, error) {
 			return extension.Parts{}, nil
 		})
+	f.Place = place
+	return f
 }
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"schleuse": func() { command.Main(door("door"), door("knock")) },
+		"schleuse": func() { command.Main(door("door", extension.InFront), door("knock", extension.Behind)) },
 	})
 }
 

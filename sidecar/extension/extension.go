@@ -23,7 +23,19 @@ type Factory struct {
 	Open func(ctx context.Context, host Host, decode func(into any) error) (Parts, error)
 	// Check validates the `config:` block alone, without any side effect.
 	Check func(decode func(into any) error) error
+	// Place is where in a flow the step may stand.
+	Place Place
 }
+
+// Place is a side of Keycloak's own login. A step on the wrong side would ask
+// for nothing, or ask somebody of whom nothing is known.
+type Place uint8
+
+// The places.
+const (
+	Behind  Place = iota // somebody has signed in; what the step establishes identifies them
+	InFront              // nobody is known and nothing is stored; nothing is proven
+)
 
 // Validator is implemented by a configuration that has rules beyond its types.
 type Validator interface {

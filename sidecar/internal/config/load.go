@@ -10,7 +10,9 @@ import (
 )
 
 // Load reads and validates a file. What is wrong with it comes back as
-// strictyaml.Problems, all at once; any other error says that it could not be read.
+// strictyaml.Problems, all at once, beside what could be read: enough to look
+// for more mistakes, never to work with. Any other error says that the file
+// could not be read, and comes without a Config.
 func Load(file string) (*Config, error) {
 	root, err := strictyaml.Load(file)
 	if err != nil {
@@ -39,11 +41,8 @@ func decode(root strictyaml.Node) (*Config, error) {
 	}
 	c.place()
 	problems = append(problems, c.problems(problems)...)
-	slices.SortStableFunc(problems, func(a, b strictyaml.Problem) int { return a.Line - b.Line })
-	if err := problems.Err(); err != nil {
-		return nil, err
-	}
-	return &c, nil
+	problems.Sort()
+	return &c, problems.Err()
 }
 
 // place tells each extension where it stands, so that its own mistakes get a

@@ -3,6 +3,7 @@ package strictyaml
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -57,6 +58,11 @@ func (ps Problems) Err() error {
 		return nil
 	}
 	return ps
+}
+
+// Sort puts the problems into the order of the document.
+func (ps Problems) Sort() {
+	slices.SortStableFunc(ps, func(a, b Problem) int { return a.Line - b.Line })
 }
 
 // maxExcerpt is the longest value that is repeated in a message, in runes.
