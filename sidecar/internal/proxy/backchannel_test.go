@@ -39,6 +39,24 @@ func (w *world) tell(token string) proxytest.Page {
 		"Content-Type", "application/x-www-form-urlencoded"))
 }
 
+// TestForgedLogoutTokenWritesNoLog: anybody may send one, of any content.
+func TestForgedLogoutTokenWritesNoLog(t *testing.T) {
+	w := newWorld(t)
+	part := base64.RawURLEncoding.EncodeToString
+	payload := part([]byte(`{"iss":"A123456780","aud":"A123456780","sub":"A123456780"}`))
+	for _, header := range []string{
+		`{"typ":"logout+jwt","alg":"A123456780"}`, `{"typ":"logout+jwt","alg":"RS256","kid":"A123456780"}`,
+		`{"typ":"logout+jwt","alg":"RS256","jwk":{"kty":"A123456780"}}`, `{"typ":"logout+jwt","alg":"RS256","crit":["A123456780"]}`,
+	} {
+		if got := w.tell(part([]byte(header)) + "." + payload + "." + part([]byte("x"))); got.Status != http.StatusBadRequest {
+			t.Errorf("%s: %d", header, got.Status)
+		}
+	}
+	if strings.Contains(w.logs.String(), "A123456780") {
+		t.Errorf("the log: %s", w.logs)
+	}
+}
+
 func TestLogoutTokens(t *testing.T) {
 	stranger, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
