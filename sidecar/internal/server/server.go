@@ -157,10 +157,6 @@ func (h *house) serve(ctx context.Context, group *errgroup.Group) error {
 		}
 		group.Go(func() error { return p.serve(ctx, l) })
 	}
-	if h.gateFace != nil {
-		p := &port{name: "in process", handler: h.gateFace, log: h.Log}
-		group.Go(func() error { return p.serve(ctx, h.inner) })
-	}
 	return nil
 }
 
@@ -169,6 +165,10 @@ func (h *house) work() map[string]func(context.Context) error {
 	out := map[string]func(context.Context) error{"sweep": h.sweep, "audit": h.prune}
 	if h.gate != nil {
 		out["gate"] = h.gate.Run
+		// Behind the ports: a site's login that is under way at the stop still
+		// redeems its code.
+		inner := &port{name: "in process", handler: h.gateFace, log: h.Log}
+		out["in process"] = func(ctx context.Context) error { return inner.serve(ctx, h.inner) }
 	}
 	for _, s := range h.sites {
 		out["site "+s.Settings.Name] = s.Run
