@@ -7,6 +7,7 @@ import (
 	"go/token"
 	"net/netip"
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
 
@@ -137,7 +138,7 @@ func written(v reflect.Value) string {
 	case config.Mode:
 		return x.String()
 	case time.Duration:
-		return strings.TrimSuffix(strings.TrimSuffix(x.String(), "0s"), "0m")
+		return inUnits(x)
 	case []string:
 		if len(x) > 0 {
 			return "[" + strings.Join(x, ", ") + "]"
@@ -146,4 +147,17 @@ func written(v reflect.Value) string {
 		return x
 	}
 	return ""
+}
+
+// inUnits writes a whole duration in its largest unit: 730d, 12h, 30m.
+func inUnits(d time.Duration) string {
+	for _, u := range []struct {
+		of   time.Duration
+		name string
+	}{{24 * time.Hour, "d"}, {time.Hour, "h"}, {time.Minute, "m"}} {
+		if d >= u.of && d%u.of == 0 {
+			return strconv.FormatInt(int64(d/u.of), 10) + u.name
+		}
+	}
+	return d.String()
 }
