@@ -1,7 +1,10 @@
 package charts_test
 
 import (
+	"fmt"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -37,6 +40,7 @@ func forms(t *testing.T) map[string][]string {
 		"whole":    {whole},
 		"postgres": {whole, postgres},
 		"sidecar":  {whole, postgres, sidecar, `config: {gate: {keycloak: {url: null}}}`},
+		"alone":    {whole, sidecar, `{networkPolicy: {enabled: false}, config: {gate: {keycloak: {url: null}}}}`},
 		"everything": {whole, postgres, `
 image: {digest: "sha256:` + strings.Repeat("ab", 32) + `"}
 imagePullSecrets: [registry]
@@ -141,6 +145,7 @@ func TestTheChartRefusesWhatCannotWork(t *testing.T) {
 		"internal on loopback":       {[]string{whole, `config: {internal: "localhost:9090"}`}, "config.internal is on loopback"},
 		"sidecar without image":      {[]string{whole, `mode: sidecar`}, "keycloak.image.repository"},
 		"sidecar without gate":       {[]string{whole, postgres, sidecar, `config: {gate: null, sites: {a: {public_url: "https://a.example"}}}`}, "mode: sidecar needs config.gate"},
+		"a cluster for everybody":    {[]string{whole, postgres, sidecar, `{networkPolicy: {enabled: false}, config: {gate: {keycloak: {url: null}}}}`}, "needs networkPolicy.enabled"},
 		"sidecar elsewhere":          {[]string{whole, postgres, sidecar}, "sets config.gate.keycloak.url itself"},
 		"unknown value":              {[]string{whole, `replica: 2`}, "replica"},
 		"unknown nested value":       {[]string{whole, `image: {registry: a}`}, "registry"},
@@ -167,7 +172,8 @@ func TestWhichObjectsThereAre(t *testing.T) {
 	for name, want := range map[string][]string{
 		"whole":      {"ConfigMap", "Deployment", "PersistentVolumeClaim", "Service", "ServiceAccount"},
 		"postgres":   {"ConfigMap", "Deployment", "PodDisruptionBudget", "Service", "ServiceAccount"},
-		"sidecar":    {"ConfigMap", "Deployment", "PodDisruptionBudget", "Service", "ServiceAccount"},
+		"sidecar":    {"ConfigMap", "Deployment", "NetworkPolicy", "PodDisruptionBudget", "Service", "ServiceAccount"},
+		"alone":      {"ConfigMap", "Deployment", "PersistentVolumeClaim", "Service", "ServiceAccount"},
 		"everything": {"ConfigMap", "Deployment", "Ingress", "NetworkPolicy", "PodDisruptionBudget", "Service", "ServiceAccount"},
 	} {
 		got := slices.Sorted(maps.Keys(objectsOf(t, name)))
@@ -260,42 +266,76 @@ func restricted(t *testing.T, form string, c any) {
 }
 
 func TestNobodyPassesTheGateByTheSide(t *testing.T) {
-	all := objectsOf(t, "sidecar")
-	containers := list(all["Deployment"], "spec", "template", "spec", "containers")
-	if len(containers) != 2 || text(containers[1], "name") != "keycloak" {
-		t.Fatalf("containers: %v", containers)
-	}
-	keycloak := containers[1]
-	env := map[string]string{}
-	for _, e := range list(keycloak, "env") {
-		env[text(e, "name")] = text(e, "value")
-	}
-	for name, want := range map[string]string{
-		"KC_HTTP_HOST": "127.0.0.1", "KC_HTTP_PORT": "8081", "KC_HTTP_MANAGEMENT_HOST": "127.0.0.1", "KC_HTTP_RELATIVE_PATH": "/",
-		"KC_HOSTNAME": "https://login.kasse.example", "KC_PROXY_HEADERS": "xforwarded", "KC_DB": "postgres",
-	} {
-		if env[name] != want {
-			t.Errorf("%s is %q, want %q", name, env[name], want)
+	for form, cache := range map[string]string{"sidecar": "", "alone": "local"} {
+		all := objectsOf(t, form)
+		containers := list(all["Deployment"], "spec", "template", "spec", "containers")
+		if len(containers) != 2 || text(containers[1], "name") != "keycloak" {
+			t.Fatalf("%s: containers: %v", form, containers)
+		}
+		keycloak := containers[1]
+		env := map[string]string{}
+		for _, e := range list(keycloak, "env") {
+			env[text(e, "name")] = text(e, "value")
+		}
+		for name, want := range map[string]string{
+			"KC_HTTP_HOST": "127.0.0.1", "KC_HTTP_PORT": "8081", "KC_HTTP_MANAGEMENT_HOST": "127.0.0.1", "KC_HTTP_RELATIVE_PATH": "/",
+			"KC_HOSTNAME": "https://login.kasse.example", "KC_PROXY_HEADERS": "xforwarded", "KC_DB": "postgres", "KC_CACHE": cache,
+		} {
+			if env[name] != want {
+				t.Errorf("%s: %s is %q, want %q", form, name, env[name], want)
+			}
+		}
+		if ports := list(keycloak, "ports"); len(ports) != 0 {
+			t.Errorf("%s: Keycloak has ports: %v", form, ports)
+		}
+		for _, probe := range []string{"startupProbe", "livenessProbe", "readinessProbe"} {
+			if at(keycloak, probe, "exec") == nil {
+				t.Errorf("%s: Keycloak's %s does not run in the container", form, probe)
+			}
+		}
+		if config := text(all["ConfigMap"], "data", "schleuse.yaml"); !strings.Contains(config, "url: http://127.0.0.1:8081\n") {
+			t.Errorf("%s: the gate does not go to Keycloak on loopback:\n%s", form, config)
 		}
 	}
-	if last := text(list(keycloak, "env")[len(list(keycloak, "env"))-1], "name"); !strings.HasPrefix(last, "KC_") {
-		t.Errorf("the chart's own environment is not the last, but %s", last)
+}
+
+// TestTheProbeOfKeycloakWorks runs the probe's own words against a server.
+func TestTheProbeOfKeycloakWorks(t *testing.T) {
+	keycloak := at(objectsOf(t, "alone")["Deployment"], "spec", "template", "spec", "containers", 1)
+	var command []string
+	for _, c := range list(keycloak, "readinessProbe", "exec", "command") {
+		command = append(command, fmt.Sprint(c))
 	}
-	if ports := list(keycloak, "ports"); len(ports) != 0 {
-		t.Errorf("Keycloak has ports: %v", ports)
-	}
-	for _, probe := range []string{"startupProbe", "livenessProbe", "readinessProbe"} {
-		if at(keycloak, probe, "exec") == nil {
-			t.Errorf("Keycloak's %s does not run in the container", probe)
+	status := http.StatusOK
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/health/ready" {
+			w.WriteHeader(status)
 		}
+	}))
+	defer server.Close()
+	words := strings.Replace(command[2], "127.0.0.1/9000", strings.Replace(strings.TrimPrefix(server.URL, "http://"), ":", "/", 1), 1)
+	probe := func() error { return exec.CommandContext(t.Context(), command[0], command[1], words).Run() }
+	if err := probe(); err != nil {
+		t.Errorf("ready, and the probe says: %v", err)
 	}
-	ports := list(all["Service"], "spec", "ports")
-	if len(ports) != 1 || text(ports[0], "targetPort") != "http" {
-		t.Errorf("the Service leads to %v", ports)
+	status = http.StatusServiceUnavailable
+	if err := probe(); err == nil {
+		t.Error("not ready, and the probe says nothing")
 	}
-	if config := text(all["ConfigMap"], "data", "schleuse.yaml"); !strings.Contains(config, "url: http://127.0.0.1:8081\n") {
-		t.Errorf("the gate does not go to Keycloak on loopback:\n%s", config)
+}
+
+func TestTheClusterIsAmongItself(t *testing.T) {
+	rules := list(objectsOf(t, "sidecar")["NetworkPolicy"], "spec", "ingress")
+	for _, r := range rules {
+		if text(r, "ports", 0, "port") != "7800" {
+			continue
+		}
+		if got := text(r, "from", 0, "podSelector", "matchLabels", "app.kubernetes.io/instance"); got != "kasse" || len(list(r, "from")) != 1 {
+			t.Errorf("the cluster's ports are open to %v", at(r, "from"))
+		}
+		return
 	}
+	t.Errorf("no rule for the cluster's ports in %v", rules)
 }
 
 func TestTheInternalPortIsNotServed(t *testing.T) {

@@ -68,6 +68,9 @@
 {{- if not .Values.keycloak.image.repository -}}
 {{- fail "\n\nmode: sidecar needs keycloak.image.repository." -}}
 {{- end -}}
+{{- if and (gt (int .Values.replicas) 1) (not .Values.networkPolicy.enabled) -}}
+{{- fail "\n\nmode: sidecar with more than one pod needs networkPolicy.enabled: the ports of Keycloak's cluster (7800, 57800) are not on loopback, and only these pods may reach them." -}}
+{{- end -}}
 {{- $url := dig "keycloak" "url" "" $c.gate -}}
 {{- if and $url (ne $url (printf "http://127.0.0.1:%d" (int .Values.keycloak.port))) -}}
 {{- fail "\n\nmode: sidecar sets config.gate.keycloak.url itself, to Keycloak on loopback in the same pod. Leave it out." -}}

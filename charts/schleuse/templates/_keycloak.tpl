@@ -23,6 +23,10 @@ env:
   - {name: KC_HEALTH_ENABLED, value: "true"}
   - {name: KC_HOSTNAME, value: {{ .Values.config.gate.public_url | quote }}}
   - {name: KC_PROXY_HEADERS, value: xforwarded}
+  {{- if le (int .Values.replicas) 1 }}
+  # Alone it needs no cluster, whose ports would not be on loopback.
+  - {name: KC_CACHE, value: local}
+  {{- end }}
 {{- with $k.envFrom }}
 envFrom:
   {{- toYaml . | nindent 2 }}
@@ -60,5 +64,6 @@ exec:
   command:
     - /bin/bash
     - -c
-    - exec 3<>/dev/tcp/127.0.0.1/{{ first . }} && printf 'GET /health/{{ last . }} HTTP/1.0\r\nHost: localhost\r\n\r\n' >&3 && read -r _ status _ <&3 && [ "$status" = 200 ]
+    - >-
+      exec 3<>/dev/tcp/127.0.0.1/{{ first . }} && printf 'GET /health/{{ last . }} HTTP/1.0\r\nHost: localhost\r\n\r\n' >&3 && read -r _ status _ <&3 && [ "$status" = 200 ]
 {{- end -}}
