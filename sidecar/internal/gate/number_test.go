@@ -190,6 +190,25 @@ func TestDeadSession(t *testing.T) {
 	}
 }
 
+// TestLoginWithoutRecord: our database was lost or restored. Nobody is signed
+// out for it, but the number is asked for.
+func TestLoginWithoutRecord(t *testing.T) {
+	w, b := signedIn(t, account.Cleared)
+	clear(w.records.logins)
+	if to := b.get(authURL("app", "prompt", "none")).location(); !strings.Contains(to, "login_required") {
+		t.Errorf("silently: %s", to)
+	}
+	w, b = signedIn(t, account.Cleared)
+	clear(w.records.logins)
+	nothingLeft(t, b.get(authURL("app")).want(http.StatusOK).shows("ask for number"))
+	if w.keycloak.live("h202601057") != 1 {
+		t.Error("the session was ended")
+	}
+	if codeOf(b.signIn("app", "h202601057")) == "" {
+		t.Error("no code")
+	}
+}
+
 // TestSecondPassword: who signs in again is who was signed in.
 func TestSecondPassword(t *testing.T) {
 	w, b := signedIn(t, account.Cleared)

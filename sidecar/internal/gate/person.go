@@ -123,8 +123,11 @@ func numberOf(a account.Account) member.KVNR {
 // wrongPerson ends a login that must not be, and says so without saying whose
 // it was. Of one that goes on elsewhere in this browser nothing leaves.
 func (h *handler) wrongPerson(ctx context.Context, x *exchange, login wire.Answer, why string) error {
-	if why == whySignedIn {
+	switch {
+	case why == whySignedIn:
 		return h.signedInAsOther(x)
+	case why == whyNoNumber && x.route == wire.Auth && login.Identity.Session == x.hint.Session:
+		return h.startOver(x) // a login of which our records know nothing (any more): its number is asked for
 	}
 	e := ending{Account: login.Identity.Subject, Session: login.Identity.Session, Client: x.client, Why: why}
 	if err := h.end(ctx, e); err != nil {
