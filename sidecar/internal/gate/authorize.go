@@ -144,12 +144,22 @@ func (h *handler) bindTab(ctx context.Context, x *exchange, resp *http.Response)
 }
 
 // entryFor completes the entry of somebody who signs in again: the number is
-// that of the account that the browser claims to be signed in with. Who turns
-// out to be somebody else is ended by the person rule.
+// that of the account that the browser is signed in with. Keycloak says so
+// first: its page shows the number, and anybody may claim to be an account
+// whose id they know.
 func (h *handler) entryFor(ctx context.Context, x *exchange) (tab, bool) {
 	entry := x.tab
 	if entry.Kind != renewed || entry.Number != "" {
 		return entry, true
+	}
+	if !x.sent {
+		return tab{}, false
+	}
+	if genuine, err := h.genuine(ctx, x); err != nil || !genuine {
+		if err != nil {
+			h.Log.WarnContext(ctx, "asking who signs in again", "error", err)
+		}
+		return tab{}, false
 	}
 	acc, err := h.Accounts.Get(ctx, x.hint.Subject)
 	if err != nil {

@@ -1,6 +1,7 @@
 package gate_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"strings"
@@ -253,6 +254,29 @@ func TestRestartSignsOut(t *testing.T) {
 		}
 	}()
 	b.get(b.get(realmPath + "/login-actions/restart?client_id=app&tab_id=" + tab).location()).shows("ask for number")
+}
+
+// TestClaimedAccountHasNoNumber: Keycloak believes the prompt that was pushed,
+// the gate the one beside it. A junk cookie then names anybody whose id one
+// knows, and Keycloak's page would show their number.
+func TestClaimedAccountHasNoNumber(t *testing.T) {
+	for _, victim := range []string{"h202601057", "a123456780"} {
+		w := newWorld(t)
+		b := w.browser()
+		pushed := b.do(http.MethodPost, oidcPath+"/ext/par/request", url.Values{"client_id": {"app"}, "prompt": {"login"}})
+		var answer struct {
+			URI string `json:"request_uri"`
+		}
+		if err := json.Unmarshal(pushed.Body.Bytes(), &answer); err != nil {
+			t.Fatal(err)
+		}
+		b.keep([]*http.Cookie{{Name: "KEYCLOAK_IDENTITY", Value: identity("id-"+victim, "sid-junk")}})
+		page := b.get(oidcPath + "/auth?" + url.Values{"client_id": {"app"}, "prompt": {"none"}, "request_uri": {answer.URI}}.Encode())
+		b.password(page, "x", "wrong").want(http.StatusOK).shows("ask for number")
+		if _, form := w.keycloak.last("/authenticate"); form != nil {
+			t.Errorf("posted %v", form)
+		}
+	}
 }
 
 // TestRestartOfNoTabSignsNobodyOut: any site can have a browser ask for it.
