@@ -206,7 +206,7 @@ func authenticators(credentials []*gocloak.CredentialRepresentation, links []*go
 		}
 		out = append(out, account.Authenticator{
 			ID: gocloak.PString(cr.ID), Type: kind, Label: gocloak.PString(cr.UserLabel),
-			Created: time.UnixMilli(gocloak.PInt64(cr.CreatedDate)),
+			Created: created(cr.CreatedDate),
 		})
 	}
 	for _, l := range links {
@@ -216,6 +216,15 @@ func authenticators(credentials []*gocloak.CredentialRepresentation, links []*go
 		})
 	}
 	return out
+}
+
+// created is when a credential was made; the zero time when Keycloak does not
+// know, which is no old age.
+func created(millis *int64) time.Time {
+	if millis == nil || *millis <= 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(*millis)
 }
 
 // RemoveAuthenticator removes one of those that Authenticators lists.

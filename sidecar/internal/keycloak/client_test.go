@@ -405,7 +405,7 @@ func TestGrant(t *testing.T) {
 func TestAuthenticatorsAreAllButThePassword(t *testing.T) {
 	credentials := "GET " + users + string(anna) + "/credentials"
 	remove := func(id string) string { return "DELETE " + users + string(anna) + "/credentials/" + id }
-	body := ok(`[{"id":"c0","type":"password","createdDate":1795500757771},{"id":"c1","type":"otp","userLabel":"Telefon","createdDate":1795500757771}]`)
+	body := ok(`[{"id":"c0","type":"password","createdDate":1795500757771},{"id":"c1","type":"otp","userLabel":"Telefon","createdDate":1795500757771},{"id":"c2","type":"otp"},{"id":"c3","type":"otp","createdDate":0}]`)
 	links := "GET " + users + string(anna) + "/federated-identity"
 	unlink := "DELETE " + users + string(anna) + "/federated-identity/fremd"
 	s, c := play(t, map[string][]answer{
@@ -415,6 +415,7 @@ func TestAuthenticatorsAreAllButThePassword(t *testing.T) {
 	got, err := c.Authenticators(t.Context(), anna)
 	want := []account.Authenticator{
 		{ID: "c1", Type: "otp", Label: "Telefon", Created: time.UnixMilli(1795500757771)},
+		{ID: "c2", Type: "otp"}, {ID: "c3", Type: "otp"}, // of unknown age, not of 1970
 		{ID: "identity-provider.fremd", Type: "identity-provider", Label: "fremd, ottilie"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
