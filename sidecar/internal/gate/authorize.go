@@ -182,7 +182,9 @@ func (h *handler) startOver(x *exchange) error {
 		again.sent, again.page, again.acting, again.action = false, nil, false, ""
 		again.cookies.WithholdIdentity()
 		again.tab, again.known = tab{}, false
-		h.expireIdentity(w.Header())
+		if !x.silent {
+			h.expireIdentity(w.Header())
+		}
 		var body []byte
 		if r.Method == http.MethodPost {
 			body = []byte(x.ask.Params.Encode())

@@ -199,8 +199,6 @@ func TestLoginWithoutRecord(t *testing.T) {
 	if to := b.get(authURL("app", "prompt", "none")).location(); !strings.Contains(to, "login_required") {
 		t.Errorf("silently: %s", to)
 	}
-	w, b = signedIn(t, account.Cleared)
-	clear(w.records.logins)
 	nothingLeft(t, b.get(authURL("app")).want(http.StatusOK).shows("ask for number"))
 	if w.keycloak.live("h202601057") != 1 {
 		t.Error("the session was ended")
