@@ -190,8 +190,12 @@ func (h *handler) checkHeld(ctx context.Context, rec *flow.Record, person accoun
 	if err != nil {
 		return "", err
 	}
-	if s.Kind == staff && person != account.Exempt {
+	switch {
+	case person == account.Exempt:
+	case s.Kind == staff:
 		return whyNotStaff, nil
+	case s.NoNumber:
+		return whyNoNumber, nil
 	}
 	acc, err := h.Accounts.Get(ctx, rec.Account)
 	if err != nil {

@@ -21,6 +21,9 @@ type held struct {
 	At     time.Time // when Keycloak made it
 	Client string
 	Kind   kind
+	// NoNumber: a number should have been typed, and none was. Only exempt
+	// people need none.
+	NoNumber bool
 	// Query is the original request, if it can be repeated (rule 11).
 	Query string
 	// Follow: the login ran without the kc_action that was asked for. Its code

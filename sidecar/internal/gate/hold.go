@@ -59,8 +59,12 @@ func (h *handler) keep(ctx context.Context, x *exchange, resp *http.Response, lo
 	if len(body) > maxHeldBody {
 		return flow.Secret{}, fault.New(fault.TooLarge, "too_large", errors.New("an answer too large to be held"))
 	}
+	lacks, err := h.lacksNumber(ctx, x, login.Identity)
+	if err != nil {
+		return flow.Secret{}, laterFault(err)
+	}
 	sealed, err := held{
-		Status: resp.StatusCode, Header: resp.Header, At: h.Now(), Client: x.client, Kind: x.tab.Kind,
+		Status: resp.StatusCode, Header: resp.Header, At: h.Now(), Client: x.client, Kind: x.tab.Kind, NoNumber: lacks,
 		Query: x.tab.Query, Follow: x.tab.follows(), Body: body,
 	}.encode()
 	if err != nil {

@@ -68,6 +68,9 @@ func (h *handler) rightPerson(ctx context.Context, x *exchange, login wire.Answe
 		refusal, err = h.otherAccount(ctx, x, login.Identity)
 		return "", refusal, err
 	}
+	if person == account.Unknown {
+		return numberOf(acc), "", nil // perhaps staff, who type none; what is kept knows that it lacks one
+	}
 	if !x.known && h.numbered(x) && person != account.Exempt {
 		refusal, err = h.withoutNumber(ctx, x, login.Identity)
 	}
@@ -89,11 +92,21 @@ func (h *handler) otherAccount(ctx context.Context, x *exchange, id wire.Identit
 
 // withoutNumber refuses a new login for which a number should have been typed.
 func (h *handler) withoutNumber(ctx context.Context, x *exchange, id wire.Identity) (refusal string, err error) {
-	renewed, err := h.renews(ctx, x, id)
-	if err != nil || renewed {
+	lacks, err := h.lacksNumber(ctx, x, id)
+	if err != nil || !lacks {
 		return "", err
 	}
 	return whyNoNumber, nil
+}
+
+// lacksNumber reports whether an answer is a new login for which a number
+// should have been typed, and none is known.
+func (h *handler) lacksNumber(ctx context.Context, x *exchange, id wire.Identity) (bool, error) {
+	if x.known || !h.numbered(x) {
+		return false, nil
+	}
+	renewed, err := h.renews(ctx, x, id)
+	return !renewed, err
 }
 
 // renews reports whether an answer renews a login that has passed the gate

@@ -95,6 +95,62 @@ func TestNewLoginWithoutNumber(t *testing.T) {
 	}
 }
 
+// TestNoNumberFoundLater: the Admin API was silent when the login came, for
+// its person or only for whose account it is.
+func TestNoNumberFoundLater(t *testing.T) {
+	broker := realmPath + "/broker/idp/endpoint?client_id=partner&state=s.UNKNOWNTAB1.Y2xpZW50"
+	for _, username := range []string{"h202601057", "a123456780", "s.schmidt"} {
+		t.Run(username, func(t *testing.T) {
+			w := newWorld(t)
+			b := w.browser()
+			w.loginAs(username, "sid-x")
+			w.keycloak.break_(true)
+			held := b.get(broker).want(http.StatusSeeOther)
+			nothingLeft(t, held)
+			b.get(held.location()).want(http.StatusServiceUnavailable)
+			if w.keycloak.live(username) != 1 {
+				t.Fatal("the session was ended because nothing was known")
+			}
+			w.keycloak.break_(false)
+			if username == "s.schmidt" {
+				done := b.get(held.location()).want(http.StatusSeeOther).location()
+				if codeOf(b.get(strings.Replace(done, "done", "release", 1))) == "" {
+					t.Error("staff did not get in")
+				}
+				return
+			}
+			nothingLeft(t, b.get(held.location()).want(http.StatusGone))
+			nothingLeft(t, b.get(held.location()+"/release").want(http.StatusGone))
+			if w.keycloak.live(username) != 0 {
+				t.Error("the session lives")
+			}
+		})
+	}
+	t.Run("cleared is remembered", func(t *testing.T) {
+		w := newWorld(t)
+		w.browser().signIn("app", "h202601057").want(http.StatusFound)
+		w.loginAs("h202601057", "sid-x")
+		w.keycloak.break_(true)
+		b := w.browser()
+		held := b.get(broker).want(http.StatusSeeOther)
+		nothingLeft(t, held)
+		w.keycloak.break_(false)
+		nothingLeft(t, b.get(held.location()).want(http.StatusGone))
+		if w.keycloak.sessions["sid-x"] != nil {
+			t.Error("the session lives")
+		}
+	})
+	t.Run("the clearance alone is unknown", func(t *testing.T) {
+		w := newWorld(t)
+		w.keycloak.set("s.schmidt", account.Unknown)
+		w.loginAs("s.schmidt", "sid-x")
+		w.browser().get(broker).want(http.StatusSeeOther)
+		if w.keycloak.live("s.schmidt") != 1 {
+			t.Error("the session was ended because nothing was known")
+		}
+	})
+}
+
 // TestForgedSessionIsNotARenewal: the browser names the session that its
 // login will have, in a cookie of its own making.
 func TestForgedSessionIsNotARenewal(t *testing.T) {
