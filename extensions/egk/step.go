@@ -50,7 +50,7 @@ func (s *step) Begin(ctx context.Context, a *flow.Attempt) (flow.Outcome, error)
 	case !at.spent.none():
 		return deny(at.spent), nil
 	}
-	return ask(at.cards, ""), nil
+	return s.here(a, at.cards), nil
 }
 
 // Resume implements flow.Step.
@@ -61,6 +61,9 @@ func (s *step) Resume(ctx context.Context, a *flow.Attempt, in flow.Input) (flow
 		return later(err)
 	case !refused.none():
 		return deny(refused), nil
+	}
+	if out, ok := s.wish(a, cards, only(in.Form, "wish")); ok {
+		return out, nil
 	}
 	typed := only(in.Form, "digits")
 	read := member.ParseCardInput(typed)
