@@ -317,6 +317,17 @@ func TestObserve(t *testing.T) {
 	}
 	b.get("/admin/realms/kasse/users").want(http.StatusNotFound)
 	b.get("/admin").want(http.StatusNotFound)
+	before := w.keycloak.count("")
+	for _, path := range []string{
+		"/", "/realms/master", "/realms/master/protocol/openid-connect/auth", "/realms/kasse2/account", "/realms/kasse2",
+		"/realms", "/health", "/metrics", "/js/keycloak.js", "/resources", "/.well-known/openid-configuration/realms/master",
+	} {
+		b.get(path).want(http.StatusNotFound)
+	}
+	b.post("/realms/master/protocol/openid-connect/token", url.Values{"client_id": {"admin-cli"}}).want(http.StatusNotFound)
+	if n := w.keycloak.count(""); n != before {
+		t.Errorf("%d requests went to another realm", n-before)
+	}
 	b.get(realmPath + "/account/").want(http.StatusUnauthorized) // keycloak's own answer
 	b.get("/realms/kasse//account").want(http.StatusBadRequest)
 	if n := w.keycloak.live("a123456780"); n != 1 {

@@ -78,11 +78,12 @@ func (h *handler) admit(r *http.Request) (*exchange, error) {
 	return x, nil
 }
 
-// surfaceOpen lets closed paths pass while the gate only observes; the
-// administration stays closed.
+// surfaceOpen lets closed paths of the own realm pass while the gate only
+// observes. The administration and every other realm stay closed: the
+// administrators' own is one of them.
 func (h *handler) surfaceOpen(ctx context.Context, t wire.Target) bool {
-	admin := h.Settings.prefix() + "/admin"
-	if t.Path == admin || strings.HasPrefix(t.Path, admin+"/") {
+	realm := h.surface.RealmPath()
+	if t.Path != realm && !strings.HasPrefix(t.Path, realm+"/") && !strings.HasPrefix(t.Path, h.Settings.prefix()+"/resources/") {
 		return false
 	}
 	return h.observed(ctx, "surface")
