@@ -25,6 +25,9 @@ func (c Config) Validate() error {
 	return nil
 }
 
+// Files implements extension.Filer.
+func (c Config) Files() []string { return []string{c.File} }
+
 // Factory returns the kind "csv".
 func Factory() extension.Factory {
 	return extension.Define("csv", func() Config { return Config{StrictCheckDigits: true} }, open)

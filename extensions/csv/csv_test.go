@@ -95,6 +95,13 @@ func TestFind(t *testing.T) {
 	s.knows("M123456785", false)
 }
 
+func TestTheFileIsNamed(t *testing.T) {
+	got := csv.Factory().Files(extensiontest.Decoder("file: members.csv"))
+	if diff := cmp.Diff([]string{"members.csv"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestCardsAreReadOldestFirst(t *testing.T) {
 	s := open(t, file("A123456780;active;B;;;;;;2222:2026-12-01:ordered, 1111:2019-04-01:active,0000:2010-01-01:blocked"))
 	m, err := s.parts.Directory.Find(t.Context(), "A123456780")

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/schleuse/schleuse/sidecar/extension"
 	"github.com/schleuse/schleuse/sidecar/internal/config"
 	"github.com/schleuse/schleuse/sidecar/internal/keycloak/realm"
 	"github.com/schleuse/schleuse/sidecar/internal/keyring"
@@ -40,7 +41,7 @@ event log records, clients that use what the gate closes). Nothing is changed.`,
 				return err
 			}
 			p.say(cfg)
-			err = checkFiles(cfg)
+			err = errors.Join(checkFiles(cfg), checkExtensionFiles(cfg, p.factories))
 			if live {
 				ctx, cancel := context.WithTimeout(cmd.Context(), liveDeadline)
 				defer cancel()
@@ -114,6 +115,29 @@ func checkFiles(cfg *config.Config) error {
 	for _, name := range slices.Sorted(maps.Keys(cfg.Sites)) {
 		_, err := secretfile.Open(cfg.Sites[name].Client.SecretFile)()
 		add("sites."+name+".client.secret_file", err)
+	}
+	return errors.Join(errs...)
+}
+
+// checkExtensionFiles reads what the parts of extensions name.
+func checkExtensionFiles(cfg *config.Config, factories []extension.Factory) error {
+	var errs []error
+	look := func(key string, e config.Extension) {
+		i := slices.IndexFunc(factories, func(f extension.Factory) bool { return f.Kind == e.Kind })
+		if i < 0 || factories[i].Files == nil {
+			return
+		}
+		for _, file := range factories[i].Files(e.Decode) {
+			if err := readable(file); err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", key, err))
+			}
+		}
+	}
+	if cfg.Members != nil {
+		look("members", *cfg.Members)
+	}
+	for _, name := range slices.Sorted(maps.Keys(cfg.Extensions)) {
+		look("extensions."+name, cfg.Extensions[name])
 	}
 	return errors.Join(errs...)
 }

@@ -15,8 +15,12 @@ import (
 
 // settings are those of the test's own extension.
 type settings struct {
-	Tries int `yaml:"tries"`
+	Tries int    `yaml:"tries"`
+	List  string `yaml:"list"`
 }
+
+// Files names the list.
+func (s settings) Files() []string { return []string{s.List} }
 
 // Validate demands at least one try.
 func (s settings) Validate() error {

@@ -23,6 +23,9 @@ type Factory struct {
 	Open func(ctx context.Context, host Host, decode func(into any) error) (Parts, error)
 	// Check validates the `config:` block alone, without any side effect.
 	Check func(decode func(into any) error) error
+	// Files returns the files that a valid `config:` block names, see Filer;
+	// may be nil.
+	Files func(decode func(into any) error) []string
 	// Place is where in a flow the step may stand.
 	Place Place
 }
@@ -43,6 +46,13 @@ type Validator interface {
 	Validate() error
 }
 
+// Filer is implemented by a configuration that names files which must be there
+// at the start, so that `schleuse check` looks for them.
+type Filer interface {
+	// Files returns their paths; an empty one is none.
+	Files() []string
+}
+
 // Define makes a Factory. defaults returns a configuration with its default
 // values; open gets it filled and validated.
 func Define[C any](kind string, defaults func() C, open func(context.Context, Host, C) (Parts, error)) Factory {
@@ -61,6 +71,13 @@ func Define[C any](kind string, defaults func() C, open func(context.Context, Ho
 		Check: func(decode func(any) error) error {
 			_, err := load(decode)
 			return err
+		},
+		Files: func(decode func(any) error) []string {
+			c, err := load(decode)
+			if f, ok := any(c).(Filer); ok && err == nil {
+				return f.Files()
+			}
+			return nil
 		},
 		Open: func(ctx context.Context, host Host, decode func(any) error) (Parts, error) {
 			c, err := load(decode)

@@ -12,6 +12,8 @@ import (
 
 type config struct{ A, B string }
 
+func (c config) Files() []string { return []string{c.A, c.B} }
+
 var errInvalid = errors.New("b is wrong")
 
 func (c config) Validate() error {
@@ -48,6 +50,13 @@ func TestDefine(t *testing.T) {
 	} {
 		if err := f.Check(c.decode); !errors.Is(err, c.want) {
 			t.Errorf("%s: Check: %v, want %v", name, err, c.want)
+		}
+		var files []string
+		if c.want == nil {
+			files = []string{"default", "set"}
+		}
+		if diff := cmp.Diff(files, f.Files(c.decode)); diff != "" {
+			t.Errorf("%s: Files (-want +got):\n%s", name, diff)
 		}
 		if _, err := f.Open(t.Context(), extension.Host{Name: "mine"}, c.decode); !errors.Is(err, c.want) {
 			t.Errorf("%s: Open: %v, want %v", name, err, c.want)
