@@ -114,3 +114,24 @@ func TestPagesSpeakEnglishToo(t *testing.T) {
 	g.must(g.See("insurance number"))
 	g.looksGood("number-english")
 }
+
+func TestWhoHasNoCardAtHandComesBackOrEnds(t *testing.T) {
+	openHouse(t)
+	person := newCustomer(t)
+	g := newGuest(t, browser.Profile{})
+	g.toTheCard(person)
+	g.must(g.Press("Ich habe keine Karte"))
+	g.asked("Sie haben Ihre Karte nicht zur Hand?")
+	g.must(g.See("0800 000 0000"))
+	g.looksGood("no-card")
+	g.must(g.Press("Zurück zur Frage"))
+	g.digits("9991")
+	g.must(g.See("Sie haben noch 2 Versuche"))
+	g.must(g.Press("Ich habe keine Karte"))
+	g.must(g.Press("Anmeldung beenden"))
+	g.must(g.See("Eine neue Karte bestellen Sie am Telefon"))
+	g.looksGood("denied ended")
+	if n := sessions(t, person); n != 0 || identified(t, person) {
+		t.Errorf("%d sessions are left at Keycloak, or the person got in", n)
+	}
+}
