@@ -59,6 +59,34 @@ func TestTheDemoFromStartToEnd(t *testing.T) {
 	}
 }
 
+// TestTheDemoIsStoppedWhileItStarts: whoever thinks better of it has done
+// nothing wrong, whatever was being built or started.
+func TestTheDemoIsStoppedWhileItStarts(t *testing.T) {
+	ports, err := stage.FreePorts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	command, output := start(t, ports)
+	log := filepath.Join(folder(command), "keycloak.log")
+	ctx, cancel := context.WithTimeout(t.Context(), startPatience)
+	defer cancel()
+	for _, err := os.Stat(log); err != nil; _, err = os.Stat(log) {
+		if ctx.Err() != nil {
+			t.Fatalf("the demo did not start:\n%s", output)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if err := command.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Wait(); err != nil {
+		t.Errorf("the demo ended with %v:\n%s", err, output)
+	}
+	if taken := ports.Taken(); len(taken) != 0 {
+		t.Errorf("ports %v are still taken", taken)
+	}
+}
+
 func start(t *testing.T, ports stage.Ports) (*exec.Cmd, *bytes.Buffer) {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "demo")
@@ -76,15 +104,21 @@ func start(t *testing.T, ports stage.Ports) (*exec.Cmd, *bytes.Buffer) {
 	return command, output
 }
 
-// awaitContent waits for demo.json, which is written when all is ready.
-func awaitContent(t *testing.T, command *exec.Cmd, output *bytes.Buffer) told {
-	t.Helper()
+// folder is where the demo keeps its files.
+func folder(command *exec.Cmd) string {
 	dir := ""
 	for _, variable := range command.Env {
 		if value, ok := strings.CutPrefix(variable, "DEMO_DIR="); ok {
 			dir = value
 		}
 	}
+	return dir
+}
+
+// awaitContent waits for demo.json, which is written when all is ready.
+func awaitContent(t *testing.T, command *exec.Cmd, output *bytes.Buffer) told {
+	t.Helper()
+	dir := folder(command)
 	ctx, cancel := context.WithTimeout(t.Context(), startPatience)
 	defer cancel()
 	for {
