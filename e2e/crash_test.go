@@ -74,10 +74,7 @@ func newMortal(t *testing.T) *mortal { return newReplica(t, "", nil) }
 // the keys of another, if there is one.
 func newReplica(t *testing.T, store string, like *mortal) *mortal {
 	t.Helper()
-	dir, err := os.MkdirTemp(theatre.Dir, "mortal-")
-	if err != nil {
-		t.Fatal(err)
-	}
+	dir := t.TempDir()
 	port, internal := freePorts(t)
 	m := &mortal{t: t, wire: newWire(t)}
 	m.spec = play.Spec{Dir: dir, Port: port, Internal: internal, KeycloakURL: m.wire.URL, Store: store}

@@ -208,45 +208,6 @@ func TestThePartnerPortalSignsStaffIn(t *testing.T) {
 	}
 }
 
-func TestKeycloakFindsTheSiteForBackChannelLogout(t *testing.T) {
-	got := make(chan string, 1)
-	ctx := t.Context()
-	err := play.Serve(ctx, theatre.Ports.Gate(), http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		if r.FormValue("logout_token") == "" {
-			return
-		}
-		select {
-		case got <- r.Host + r.URL.Path:
-		default: // one token for each session; the first tells enough
-		}
-	}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	v := past(t)
-	app := webCenter(v)
-	request := app.Begin(nil)
-	page, err := v.Open(ctx, request.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	page = signIn(t, v, page, stage.Hanna, app.RedirectURI)
-	if _, err := app.Redeem(ctx, page.Query("code"), request.Verifier); err != nil {
-		t.Fatal(err)
-	}
-	id, err := theatre.Keycloak.Admin.UserID(ctx, stage.Hanna.Number)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := theatre.Keycloak.Admin.Do(ctx, http.MethodPost, "users/"+id+"/logout", nil, nil); err != nil {
-		t.Fatal(err)
-	}
-	want := strings.TrimPrefix(theatre.Ports.SiteURL(), "http://") + "/schleuse/backchannel-logout"
-	if where := <-got; where != want {
-		t.Errorf("log-out came to %s, want %s", where, want)
-	}
-}
-
 func TestAForeignIssuerBrokersALogin(t *testing.T) {
 	ctx := t.Context()
 	foreign, err := issuer.New(theatre.Ports.IssuerURL(), "keycloak", "foreign-secret")

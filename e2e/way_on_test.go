@@ -78,6 +78,23 @@ func TestLogOutEndsBothSessions(t *testing.T) {
 	g.asked(askNumber)
 }
 
+func TestALogOutAtKeycloakEndsTheSiteToo(t *testing.T) {
+	openHouse(t)
+	person := newCustomer(t)
+	g := newGuest(t, browser.Profile{})
+	g.toTheCard(person)
+	g.digits(person.Digits)
+	g.inside()
+	admin := theatre.Keycloak.Admin
+	id, err := admin.UserID(t.Context(), person.Number)
+	g.must(err)
+	_, err = admin.Do(t.Context(), http.MethodPost, "users/"+id+"/logout", nil, nil)
+	g.must(err)
+	// Keycloak has told the site before it answered; the site's tokens would last for minutes.
+	g.visit("/postfach/")
+	g.asked(askNumber)
+}
+
 func TestTwoClientsShareOneLogin(t *testing.T) {
 	openHouse(t)
 	person := newCustomer(t)
