@@ -1,6 +1,9 @@
 package gate_test
 
 import (
+	"bytes"
+	stdlog "log"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -110,6 +113,27 @@ func TestKeycloakDown(t *testing.T) {
 	w.token(url.Values{"grant_type": {"client_credentials"}}).want(http.StatusServiceUnavailable).shows("temporarily_unavailable")
 }
 
+// TestBrokenAnswerIsLoggedWithoutItsText: net/http's messages may quote
+// anything, and standard error is for one JSON object a line.
+func TestBrokenAnswerIsLoggedWithoutItsText(t *testing.T) {
+	var log, stray bytes.Buffer
+	before := stdlog.Writer()
+	stdlog.SetOutput(&stray)
+	defer stdlog.SetOutput(before)
+	w := newWorld(t, func(g *gate.Gate) {
+		g.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	})
+	w.keycloak.respond = func(rw http.ResponseWriter, _ *http.Request) bool {
+		rw.Header().Set("Content-Length", "100")
+		rw.Write([]byte("cut"))
+		return true
+	}
+	w.browser().get(oidcPath + "/certs")
+	if stray.Len() != 0 || !strings.Contains(log.String(), "connection error") || strings.Contains(log.String(), "EOF") {
+		t.Errorf("logged %q, beside it %q", log.String(), stray.String())
+	}
+}
+
 func TestAnonymousWorkIsBounded(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
@@ -174,7 +198,8 @@ func TestBoundCountsTheBrowser(t *testing.T) {
 	from := func(address string) func(*http.Request) {
 		return func(r *http.Request) { r.Header.Set("X-Forwarded-For", address) }
 	}
-	for b.do(http.MethodGet, authURL("app"), nil, from("203.0.113.9")).Code == http.StatusOK {
+	for range 450 {
+		b.do(http.MethodGet, authURL("app"), nil, from("203.0.113.9"))
 	}
 	b.do(http.MethodGet, authURL("app"), nil, from("203.0.113.10")).want(http.StatusOK)
 	b.do(http.MethodGet, authURL("app"), nil, from("6.6.6.6, 203.0.113.9")).want(http.StatusTooManyRequests)
@@ -273,10 +298,33 @@ func TestSweepForgetsDeadSessions(t *testing.T) {
 		t.Fatal("forgotten although nothing was learnt")
 	}
 	w.keycloak.break_(false)
+	if err := w.gate.Sweep(t.Context()); err != nil || len(w.records.logins) != 2 {
+		t.Fatal("looked at again at once")
+	}
+	w.clock.Pass(25 * time.Hour)
 	if err := w.gate.Sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if _, there := w.records.logins[account.SID(sid)]; there || len(w.records.logins) != 1 {
 		t.Errorf("%d records left", len(w.records.logins))
+	}
+}
+
+// TestSweepKeepsUp with many logins, and lets an outage of the Admin API end
+// a turn early.
+func TestSweepKeepsUp(t *testing.T) {
+	w := newWorld(t)
+	for i := range 1200 {
+		sid := account.SID("sid-" + strconv.Itoa(i))
+		w.records.logins[sid] = gate.Login{Session: sid, Account: "id-h202601057", Seen: w.clock.Now()}
+	}
+	w.clock.Pass(25 * time.Hour)
+	w.keycloak.break_(true)
+	if err := w.gate.Sweep(t.Context()); err == nil || w.records.taken > 100 {
+		t.Fatalf("%d taken while nothing can be learnt", w.records.taken)
+	}
+	w.keycloak.break_(false)
+	if err := w.gate.Sweep(t.Context()); err != nil || len(w.records.logins) != 200 {
+		t.Errorf("%d left, %v", len(w.records.logins), err)
 	}
 }
