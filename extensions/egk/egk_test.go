@@ -311,6 +311,13 @@ func TestTheEightNewestCardsCount(t *testing.T) {
 	s.expect(s.says(s.Attempt(), "9019"), "done")
 }
 
+func TestACardThatIsOnFileTwiceIsOne(t *testing.T) {
+	s := begin(t, "tries: 10")
+	has(member.StatusActive, arrived, arrived)(s.Stage)
+	s.expect(s.says(s.Attempt(), "0001"), "problem.wrong 4")
+	s.expect(s.says(s.Attempt(), arrived.LastFour), "done")
+}
+
 func TestTriesLeftAreThoseOfTheFreshestCard(t *testing.T) {
 	s := begin(t, "tries: 10")
 	has(member.StatusActive, arrived)(s.Stage)

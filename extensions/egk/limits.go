@@ -2,6 +2,7 @@ package egk
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/schleuse/schleuse/sidecar/account"
@@ -38,11 +39,14 @@ func (l limits) settled(id account.ID) extension.Limit {
 	return extension.Limit{Name: "settled", Subject: string(id), Max: 1, Window: underWay}
 }
 
-// all are the limits of one try against these cards.
+// all are the limits of one try against these cards, each of them once: master
+// data may have a card twice.
 func (l limits) all(id account.ID, cards []member.Card) []extension.Limit {
 	out := []extension.Limit{l.perPerson(id)}
 	for _, c := range cards {
-		out = append(out, l.perCard(id, c))
+		if limit := l.perCard(id, c); !slices.Contains(out, limit) {
+			out = append(out, limit)
+		}
 	}
 	return out
 }
