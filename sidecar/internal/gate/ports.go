@@ -39,7 +39,7 @@ type Codes interface {
 type Login struct {
 	Session account.SID
 	Account account.ID
-	Seen    time.Time // when it was last recorded
+	Seen    time.Time // when it was last recorded; TakeLogins need not change it
 	Expires time.Time // the longest that a session may live, offline included
 }
 
@@ -50,9 +50,10 @@ type Logins interface {
 	RecordLogin(ctx context.Context, l Login) error
 	// Login returns the record, or ErrNoRecord.
 	Login(ctx context.Context, sid account.SID) (Login, error)
-	// OldestLogins returns at most limit logins, least recently Seen first, for the sweep
-	// against Keycloak.
-	OldestLogins(ctx context.Context, seenBefore time.Time, limit int) ([]Login, error)
+	// TakeLogins returns at most limit logins that were last looked at before
+	// seenBefore, the longest ago first, and marks them as looked at now, in
+	// one step: each is taken by one replica alone.
+	TakeLogins(ctx context.Context, seenBefore, now time.Time, limit int) ([]Login, error)
 	// ForgetLogin removes a record.
 	ForgetLogin(ctx context.Context, sid account.SID) error
 }

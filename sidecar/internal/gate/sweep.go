@@ -10,9 +10,10 @@ import (
 // How the records of sessions are held against Keycloak: one that Keycloak no
 // longer has is forgotten. Between two looks at the same session lies a day.
 const (
-	sweepEvery = time.Minute
-	sweepAfter = 24 * time.Hour
-	sweepBatch = 50
+	sweepEvery   = time.Minute
+	sweepAfter   = 24 * time.Hour
+	sweepBatch   = 50
+	sweepBatches = 20
 )
 
 // Run sweeps the records of sessions against Keycloak until ctx ends. A
@@ -33,30 +34,36 @@ func (g *Gate) Run(ctx context.Context) error {
 	}
 }
 
-// Sweep looks at one batch of the sessions that were not looked at for a day.
+// Sweep looks at the sessions that were not looked at for a day, at most 1000
+// of them. A batch in which a look-up fails is the last: the Admin API may be
+// down. What could not be looked at has its turn a day later.
 func (g *Gate) Sweep(ctx context.Context) error {
-	now := g.Now()
-	logins, err := g.Logins.OldestLogins(ctx, now.Add(-sweepAfter), sweepBatch)
-	if err != nil {
-		return fmt.Errorf("reading sessions: %w", err)
+	for range sweepBatches {
+		now := g.Now()
+		logins, err := g.Logins.TakeLogins(ctx, now.Add(-sweepAfter), now, sweepBatch)
+		if err != nil {
+			return fmt.Errorf("reading sessions: %w", err)
+		}
+		var errs []error
+		for _, l := range logins {
+			errs = append(errs, g.sweep(ctx, l))
+		}
+		if err := errors.Join(errs...); err != nil || len(logins) < sweepBatch {
+			return err
+		}
 	}
-	var errs []error
-	for _, l := range logins {
-		errs = append(errs, g.sweep(ctx, l, now))
-	}
-	return errors.Join(errs...)
+	return nil
 }
 
-func (g *Gate) sweep(ctx context.Context, l Login, now time.Time) error {
+func (g *Gate) sweep(ctx context.Context, l Login) error {
 	ctx, cancel := context.WithTimeout(ctx, endTime)
 	defer cancel()
 	alive, err := g.Accounts.Alive(ctx, l.Account, l.Session)
-	switch {
-	case err != nil:
+	if err != nil {
 		return fmt.Errorf("asking for a session: %w", err)
-	case !alive:
-		return g.Logins.ForgetLogin(ctx, l.Session)
 	}
-	l.Seen = now
-	return g.Logins.RecordLogin(ctx, l)
+	if alive {
+		return nil
+	}
+	return g.Logins.ForgetLogin(ctx, l.Session)
 }

@@ -166,6 +166,7 @@ type records struct {
 	codes  map[gate.Hash]gate.Code
 	logins map[account.SID]gate.Login
 	pushed map[gate.Hash]gate.Pushed
+	taken  int // logins, by the sweep
 	fail   error
 }
 
@@ -208,15 +209,18 @@ func (r *records) Login(_ context.Context, sid account.SID) (gate.Login, error) 
 	return recorded(r, func() (gate.Login, bool) { l, ok := r.logins[sid]; return l, ok })
 }
 
-func (r *records) OldestLogins(_ context.Context, before time.Time, limit int) ([]gate.Login, error) {
+func (r *records) TakeLogins(_ context.Context, seenBefore, now time.Time, limit int) ([]gate.Login, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var out []gate.Login
-	for _, l := range r.logins {
-		if l.Seen.Before(before) && len(out) < limit {
+	for sid, l := range r.logins {
+		if l.Seen.Before(seenBefore) && len(out) < limit && r.fail == nil {
 			out = append(out, l)
+			l.Seen = now
+			r.logins[sid] = l
 		}
 	}
+	r.taken += len(out)
 	return out, r.fail
 }
 

@@ -96,7 +96,7 @@ func (p pushed) Pushed(ctx context.Context, h gate.Hash) (gate.Pushed, error) { 
 // ErrOtherPerson says that a session is already recorded as somebody else's.
 var ErrOtherPerson = errors.New("the session is recorded as another person's")
 
-// maxLogins bounds what OldestLogins returns.
+// maxLogins bounds what TakeLogins returns.
 const maxLogins = 1000
 
 // logins implements gate.Logins.
@@ -163,11 +163,17 @@ func (s logins) Login(ctx context.Context, sid account.SID) (l gate.Login, err e
 	return l, err
 }
 
-// OldestLogins returns at most 1000 logins at a time, whatever limit says.
-func (s logins) OldestLogins(ctx context.Context, seenBefore time.Time, limit int) (out []gate.Login, err error) {
-	err = s.read(ctx, "listing logins", func(ctx context.Context, q querier) error {
-		rows, err := q.QueryContext(ctx, `SELECT sid, record FROM logins WHERE seen < $1 AND expires > $2
-			ORDER BY seen LIMIT $3`, micros(seenBefore), micros(s.now()), min(limit, maxLogins))
+// TakeLogins returns at most 1000 logins at a time, whatever limit says. It
+// marks the column alone, by which they are found.
+func (s logins) TakeLogins(ctx context.Context, seenBefore, now time.Time, limit int) (out []gate.Login, err error) {
+	err = s.write(ctx, "taking logins", func(ctx context.Context, tx *sql.Tx) error {
+		out = nil
+		if err := s.db.Lock(ctx, tx, []byte("logins taken")); err != nil {
+			return err
+		}
+		rows, err := tx.QueryContext(ctx, `UPDATE logins SET seen = $1 WHERE sid IN
+			(SELECT sid FROM logins WHERE seen < $2 AND expires > $3 ORDER BY seen LIMIT $4) RETURNING sid, record`,
+			micros(now), micros(seenBefore), micros(s.now()), min(limit, maxLogins))
 		if err != nil {
 			return err
 		}

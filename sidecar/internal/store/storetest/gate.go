@@ -1,7 +1,10 @@
 package storetest
 
 import (
+	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -107,26 +110,56 @@ var loginTests = map[string]func(*testing.T, *fixture){
 		f.clock.Add(30 * 24 * time.Hour)
 		_, err := l.Login(t.Context(), "s")
 		wantErr(t, err, gate.ErrNoRecord)
-		if old, err := l.OldestLogins(t.Context(), f.clock.Now(), 10); err != nil || len(old) != 0 {
+		if old, err := l.TakeLogins(t.Context(), f.clock.Now(), f.clock.Now(), 10); err != nil || len(old) != 0 {
 			t.Errorf("%v, %v", old, err)
 		}
 	},
-	"the oldest come first, and no more than asked for": func(t *testing.T, f *fixture) {
-		l := f.one(0).Logins()
+	"the longest not looked at are taken, no more than asked for, and once": func(t *testing.T, f *fixture) {
 		for i, sid := range []account.SID{"c", "a", "d", "b"} {
-			must(t, l.RecordLogin(t.Context(), login(sid, start.Add(time.Duration((i*3)%4)*time.Minute))))
+			must(t, f.one(0).Logins().RecordLogin(t.Context(), login(sid, start.Add(time.Duration((i*3)%4)*time.Minute))))
 		}
-		old, err := l.OldestLogins(t.Context(), start.Add(3*time.Minute), 2)
-		must(t, err)
-		var got []account.SID
-		for _, o := range old {
-			got = append(got, o.Session)
+		take := func(replica, limit int) (got []account.SID) {
+			t.Helper()
+			old, err := f.one(replica).Logins().TakeLogins(t.Context(), start.Add(3*time.Minute), start.Add(time.Hour), limit)
+			must(t, err)
+			for _, o := range old {
+				got = append(got, o.Session)
+			}
+			slices.Sort(got)
+			return got
 		}
-		if diff := cmp.Diff([]account.SID{"c", "b"}, got); diff != "" {
-			t.Error(diff)
+		for i, want := range [][]account.SID{{"b", "c"}, {"d"}, nil} {
+			if diff := cmp.Diff(want, take(i%2, 2)); diff != "" {
+				t.Errorf("turn %d: %s", i, diff)
+			}
 		}
-		if all, err := l.OldestLogins(t.Context(), start.Add(3*time.Minute), 10); err != nil || len(all) != 3 {
-			t.Errorf("%d, %v", len(all), err)
+		if got, err := f.one(0).Logins().Login(t.Context(), "b"); err != nil || got.Account != "a" {
+			t.Errorf("taken, and then %v, %v", got, err)
+		}
+	},
+	"replicas take different ones": func(t *testing.T, f *fixture) {
+		for i := range 2 * racers {
+			must(t, f.one(0).Logins().RecordLogin(t.Context(), login(account.SID(fmt.Sprint("s", i)), start)))
+		}
+		var mu sync.Mutex
+		taken := map[account.SID]int{}
+		errs := race(racers, func(i int) error {
+			old, err := f.one(i).Logins().TakeLogins(t.Context(), start.Add(time.Minute), start.Add(time.Hour), 2)
+			mu.Lock()
+			defer mu.Unlock()
+			for _, o := range old {
+				taken[o.Session]++
+			}
+			return err
+		})
+		must(t, errors.Join(errs...))
+		for sid, n := range taken {
+			if n != 1 {
+				t.Errorf("%s taken %d times", sid, n)
+			}
+		}
+		if len(taken) != 2*racers {
+			t.Errorf("%d taken", len(taken))
 		}
 	},
 }
