@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"bufio"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
