@@ -88,7 +88,7 @@ func run(t *testing.T, stdin, program string, args ...string) (out string, err e
 // render renders the chart with values files (YAML texts), later ones over earlier ones.
 func render(t *testing.T, helm, chart string, values ...string) (string, error) {
 	t.Helper()
-	args := []string{"template", "kasse", chart, "--namespace", "login"}
+	args := []string{"template", "kasse", chart, "--namespace", "login", "--kube-version", "1.30.0"}
 	dir := t.TempDir()
 	for i, v := range values {
 		file := filepath.Join(dir, fmt.Sprintf("values-%d.yaml", i))
@@ -108,7 +108,7 @@ func objects(t *testing.T, rendered string) map[string]object {
 	out := map[string]object{}
 	for doc := range strings.SplitSeq(rendered, "\n---\n") {
 		var o object
-		if err := yaml.Unmarshal([]byte(doc), &o); err != nil {
+		if err := yaml.Unmarshal([]byte(doc+"\n"), &o); err != nil {
 			t.Fatalf("%v in\n%s", err, doc)
 		}
 		if kind, ok := o["kind"].(string); ok {
