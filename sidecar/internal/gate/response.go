@@ -26,8 +26,10 @@ func (h *handler) respond(resp *http.Response) error {
 	wire.DropSetCookies(resp.Header, h.Now())
 	switch x.route {
 	case wire.Token:
+		resp.Header.Del("Set-Cookie") // no client of these needs one, and nobody looks whose it is
 		return h.tokenAnswer(ctx, x, resp)
 	case wire.PAR:
+		resp.Header.Del("Set-Cookie")
 		return h.pushedAnswer(ctx, x, resp)
 	}
 	login, err := wire.ReadAnswer(resp.Header, h.Now())

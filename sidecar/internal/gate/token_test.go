@@ -206,3 +206,25 @@ func TestUnknownPersonNeedsAnAdminAPIThatAnswers(t *testing.T) {
 		t.Error("did not go upstream")
 	}
 }
+
+// TestNoCookieLeavesWithTokens: neither a token nor a pushed request needs
+// one, and nobody looks there at whose it is.
+func TestNoCookieLeavesWithTokens(t *testing.T) {
+	w := newWorld(t)
+	code := codeOf(w.browser().signIn("app", "h202601057"))
+	w.keycloak.respond = func(rw http.ResponseWriter, _ *http.Request) bool {
+		rw.Header().Add("Set-Cookie", "KEYCLOAK_IDENTITY="+identity("id-a123456780", "sid-x")+";Path=/realms/kasse/")
+		rw.Header().Add("Set-Cookie", "AUTH_SESSION_ID=x;Path=/realms/kasse/")
+		return false
+	}
+	for name, got := range map[string]response{
+		"code":               w.redeem(code).want(http.StatusOK),
+		"code again":         w.redeem(code).want(http.StatusBadRequest),
+		"client credentials": w.token(url.Values{"grant_type": {"client_credentials"}}).want(http.StatusOK),
+		"pushed":             w.browser().post(oidcPath+"/ext/par/request", url.Values{"client_id": {"app"}}).want(http.StatusCreated),
+	} {
+		if set := got.Header()["Set-Cookie"]; len(set) != 0 {
+			t.Errorf("%s: sets %v", name, set)
+		}
+	}
+}
