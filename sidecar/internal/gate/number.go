@@ -24,6 +24,10 @@ const staffParam = "schleuse_staff"
 // keepAsked is how long a number page may stand open.
 const keepAsked = 2 * time.Hour
 
+// pageCookie comes with every number page, so that a browser that takes no
+// cookies is told so: it would be asked for its number for ever.
+const pageCookie = "page"
+
 // asked is the request for which a number is asked, as the page carries it:
 // nothing of it is stored here.
 type asked struct {
@@ -73,6 +77,9 @@ func (h *handler) numberAnswered(w http.ResponseWriter, r *http.Request, x *exch
 		in.Form.Add(p.Name, p.Value)
 	}
 	x.client = q.Client
+	if len(x.cookies.Own()) == 0 {
+		return true, fault.New(fault.Invalid, "cookies", nil)
+	}
 	return true, h.runFront(w, r, x, q, in)
 }
 
@@ -118,6 +125,11 @@ func (h *handler) showFront(w http.ResponseWriter, r *http.Request, x *exchange,
 	if h.Settings.StaffEntry && x.route == wire.Auth && q.Method == http.MethodGet {
 		page.Ways = []web.Link{{Href: staffTarget(q), Key: "way.staff"}}
 	}
+	seen := &http.Cookie{
+		Name: wire.OwnPrefix + pageCookie, Value: "1", Path: "/",
+		Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	}
+	w.Header().Add("Set-Cookie", seen.String())
 	h.writeTabs(w.Header(), x.tabs)
 	h.Pages.Render(w, r, page)
 	return nil

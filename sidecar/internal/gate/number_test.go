@@ -69,6 +69,24 @@ func TestPlainClientKeepsItsHint(t *testing.T) {
 	}
 }
 
+// TestBrowserWithoutCookies is told so, instead of being asked for ever.
+func TestBrowserWithoutCookies(t *testing.T) {
+	w := newWorld(t)
+	b := w.browser()
+	page := b.get(authURL("app")).want(http.StatusOK)
+	form := url.Values{"schleuse_request": {page.hidden("schleuse_request")}, "number": {"H202601057"}}
+	told := w.browser().post(page.action(), form).want(http.StatusBadRequest).shows("erlauben Sie Cookies").shows("https://app.test/")
+	if set := told.Header()["Set-Cookie"]; len(set) != 0 {
+		t.Errorf("sets %v", set)
+	}
+	b.post(page.action(), form).want(http.StatusSeeOther)
+	for name := range b.cookies {
+		if !strings.HasPrefix(name, "__Host-schleuse-") {
+			t.Errorf("the page set %s", name)
+		}
+	}
+}
+
 func TestWrongNumberIsAskedAgain(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
