@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/schleuse/schleuse/sidecar/fault"
+	"github.com/schleuse/schleuse/sidecar/internal/errorlog"
 	"github.com/schleuse/schleuse/sidecar/internal/gate/wire"
 )
 
@@ -39,6 +40,7 @@ func (h *handler) newProxy() *httputil.ReverseProxy {
 		ModifyResponse: h.respond,
 		ErrorHandler:   h.unanswered,
 		Transport:      h.Settings.Transport,
+		ErrorLog:       errorlog.New(h.Log),
 		BufferPool:     &buffers{},
 	}
 }

@@ -3,7 +3,6 @@ package proxy
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"github.com/schleuse/schleuse/sidecar/fault"
+	"github.com/schleuse/schleuse/sidecar/internal/errorlog"
 )
 
 // entryKey is under which a request carries its session to the forwarder.
@@ -51,7 +51,7 @@ func (s *Site) forwarder() http.Handler {
 		Transport:      s.upstreamTransport(),
 		ModifyResponse: s.modify,
 		ErrorHandler:   s.upstreamError,
-		ErrorLog:       slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
+		ErrorLog:       errorlog.New(s.Log),
 		BufferPool:     &buffers{},
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/schleuse/schleuse/sidecar/internal/errorlog"
 )
 
 // Bounds of every port. Slow or endless clients cost at most this much.
@@ -86,7 +88,7 @@ func (p *port) server(base context.Context) *http.Server {
 		MaxHeaderBytes:    maxHeaderBytes,
 		Protocols:         protocols,
 		BaseContext:       func(net.Listener) context.Context { return base },
-		ErrorLog:          slog.NewLogLogger(quiet{p.log.Handler()}, slog.LevelDebug),
+		ErrorLog:          errorlog.New(p.log),
 	}
 }
 
@@ -95,13 +97,4 @@ func ignoreClosed(err error) error {
 		return nil
 	}
 	return err
-}
-
-// quiet replaces the text of net/http's own messages by a fixed one: they can
-// quote what a client sent.
-type quiet struct{ slog.Handler }
-
-// Handle logs that there was a message, without its text.
-func (q quiet) Handle(ctx context.Context, r slog.Record) error {
-	return q.Handler.Handle(ctx, slog.NewRecord(r.Time, r.Level, "connection error", 0))
 }
