@@ -52,15 +52,6 @@ func digits(values ...string) []flow.Input {
 	return out
 }
 
-// wishes presses the page's quiet buttons.
-func wishes(values ...string) []flow.Input {
-	var out []flow.Input
-	for _, v := range values {
-		out = append(out, extensiontest.Post("wish", v))
-	}
-	return out
-}
-
 func TestExtension(t *testing.T) {
 	deny := func(key string) extensiontest.Want {
 		return extensiontest.Want{Kind: flow.IsDeny, Key: "denied." + key}
@@ -242,60 +233,6 @@ func TestWhatIsNoCardNumberIsNotCounted(t *testing.T) {
 	}
 	if len(s.Counters.Taken()) > 0 {
 		t.Errorf("counted: %v", s.Counters.Taken())
-	}
-}
-
-// Whoever has no card at hand loses no try by saying so, and comes back to the
-// question with as many as before.
-func TestHavingNoCardAtHandCostsNothing(t *testing.T) {
-	s := begin(t, "")
-	a := s.Attempt()
-	s.expect(s.says(a, "0001"), "problem.wrong 2")
-	counted := len(s.Counters.Taken())
-	for _, wish := range []string{"no_card", "card", "no_card", "end"} {
-		in := extensiontest.Post("digits", "7392", "wish", wish)
-		if out, err := s.step.Resume(t.Context(), a, in); err != nil || out.Kind == flow.IsDone {
-			t.Errorf("%s: %+v, %v", wish, out, err)
-		}
-	}
-	if len(s.Counters.Taken()) != counted || len(s.Audit.Entries()) != 1 {
-		t.Error("a wish was counted, or compared")
-	}
-	s.expect(s.begins(a), "ask")
-	s.expect(s.says(a, "0002"), "problem.wrong 1")
-}
-
-// A browser is sent to the page anew after each answer, and may reload it.
-func TestThePageOfWhoHasNoCardStays(t *testing.T) {
-	s := begin(t, "")
-	a := s.Attempt()
-	page := func(out flow.Outcome, err error) string {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return out.View.Page
-	}
-	s.expect(page(s.step.Resume(t.Context(), a, wishes("no_card")[0])), "no_card")
-	for range 2 {
-		s.expect(page(s.step.Begin(t.Context(), a)), "no_card")
-	}
-	s.expect(page(s.step.Resume(t.Context(), a, wishes("card")[0])), "card")
-	s.expect(page(s.step.Begin(t.Context(), a)), "card")
-	s.expect(page(s.step.Resume(t.Context(), a, wishes("no_card")[0])), "no_card")
-	s.expect(page(s.step.Resume(t.Context(), a, digits("0001")[0])), "card") // from another tab
-	s.expect(page(s.step.Begin(t.Context(), a)), "card")
-}
-
-func TestHavingNoCardAtHandIsToldWhomToCall(t *testing.T) {
-	for help, want := range map[string]string{"0800 000000": "0800 000000", "": ""} {
-		stage := extensiontest.NewStage("egk")
-		stage.Host.Help = help
-		step := stage.Open(t, egk.Factory(), "").Step
-		out, err := step.Resume(t.Context(), stage.Attempt(), wishes("no_card")[0])
-		if data := fmt.Sprintf("%+v", out.View.Data); err != nil || data != "{Phone:"+want+"}" {
-			t.Errorf("%q: %s, %v", help, data, err)
-		}
 	}
 }
 
@@ -539,51 +476,5 @@ func TestAuditNamesThePersonBesideTheChainOnly(t *testing.T) {
 	want := []string{"card.digits refused " + string(extensiontest.Account), "card.digits ok " + string(extensiontest.Account)}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
-	}
-}
-
-// TestARightAnswerCostsNothingWhileNothingCanBeWritten: nobody is locked out by
-// right digits that could not be recorded.
-func TestARightAnswerCostsNothingWhileNothingCanBeWritten(t *testing.T) {
-	s := begin(t, "")
-	a := s.Attempt()
-	s.Audit.FailWith(errors.New("down"))
-	for range 4 {
-		if out, err := s.step.Resume(t.Context(), a, extensiontest.Post("digits", "7391")); err == nil {
-			t.Fatalf("%+v without a record", out)
-		}
-	}
-	s.Audit.FailWith(nil)
-	if got := s.says(a, "7392"); got != "problem.wrong 2" {
-		t.Errorf("a wrong answer afterwards: %s", got)
-	}
-	if got := s.says(a, "7391"); got != "done" {
-		t.Errorf("the right answer afterwards: %s", got)
-	}
-}
-
-// leaving is a browser that hangs up as soon as its try is counted.
-type leaving struct {
-	extension.Counters
-	hangUp func()
-}
-
-func (l leaving) Take(ctx context.Context, limits ...extension.Limit) (extension.Taken, error) {
-	taken, err := l.Counters.Take(ctx, limits...)
-	l.hangUp()
-	return taken, err
-}
-
-func TestARightAnswerCostsNothingToWhoHangsUp(t *testing.T) {
-	s := extensiontest.NewStage("egk")
-	l := leaving{Counters: s.Counters}
-	ctx := t.Context()
-	for range 4 {
-		ctx, l.hangUp = context.WithCancel(t.Context())
-		s.Host.Counters = l
-		out, err := s.Open(t, egk.Factory(), "").Step.Resume(ctx, s.Attempt(), extensiontest.Post("digits", "7391"))
-		if got := word(t, out, err); got != "done" || ctx.Err() == nil {
-			t.Fatalf("%s, %v", got, ctx.Err())
-		}
 	}
 }
