@@ -174,18 +174,3 @@ func (p Params) withoutPrompt(values ...string) Params {
 	}
 	return p.With(paramPrompt, strings.Join(kept, " "))
 }
-
-// TakeACR removes one value of acr_values and reports whether it was there.
-func (p Params) TakeACR(value string) (Params, bool) {
-	all := words(p.Get(paramACR))
-	if !contains(all, value) {
-		return p, false
-	}
-	kept := all[:0]
-	for _, v := range all {
-		if v != value {
-			kept = append(kept, v)
-		}
-	}
-	return p.With(paramACR, strings.Join(kept, " ")), true
-}

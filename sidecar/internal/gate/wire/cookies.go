@@ -205,9 +205,6 @@ func (c *Cookies) Identity() (Identity, bool, error) {
 	return id, true, err
 }
 
-// HasAuthSession reports whether an authentication is under way in this browser.
-func (c *Cookies) HasAuthSession() bool { return c.keycloak[ckAuthSession] != "" }
-
 // WithholdIdentity removes the cookies that make Keycloak know the person.
 func (c *Cookies) WithholdIdentity() {
 	c.keycloak[ckIdentity], c.keycloak[ckSession] = "", ""

@@ -181,13 +181,6 @@ func TestAuthorizationUpstream(t *testing.T) {
 	if got := b.Again(false).Encode(); got != "client_id=web&prompt=consent" {
 		t.Errorf("other prompts: %s", got)
 	}
-	p, had := wire.Params{{Name: "acr_values", Value: "a urn:x b"}}.TakeACR("urn:x")
-	if !had || p.Encode() != "acr_values=a+b" {
-		t.Errorf("%t %s", had, p.Encode())
-	}
-	if _, had := p.TakeACR("urn:x"); had {
-		t.Error("taken twice")
-	}
 }
 
 func FuzzAuthorization(f *testing.F) {

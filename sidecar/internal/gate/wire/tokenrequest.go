@@ -75,9 +75,6 @@ func ReadTokenRequest(h http.Header, body []byte) (TokenRequest, error) {
 	return t, nil
 }
 
-// ReadClient returns the client that a request with a form body names.
-func ReadClient(h http.Header, form Params) (string, error) { return readClient(h, form) }
-
 // readClient looks where Keycloak's client authenticators do: HTTP Basic
 // (RFC 6749 section 2.3.1), client_id, and the subject of client_assertion.
 func readClient(h http.Header, form Params) (string, error) {
