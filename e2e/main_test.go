@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"testing"
 
@@ -38,6 +39,16 @@ func run(m *testing.M) (int, error) {
 	}
 	defer os.RemoveAll(dir)
 	settings.Dir, settings.Progress = dir, stage.Progress{Out: os.Stderr}
+	settings.Logs = filepath.Join(dir, "logs")
+	if err := os.Mkdir(settings.Logs, 0o700); err != nil {
+		return 1, err
+	}
+	log, err := os.Create(filepath.Join(settings.Logs, "keycloak.log"))
+	if err != nil {
+		return 1, err
+	}
+	defer log.Close()
+	settings.Log = log
 	theatre, err = play.Set(ctx, settings)
 	if err != nil {
 		return 1, err

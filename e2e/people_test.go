@@ -21,11 +21,7 @@ var house = sync.OnceValues(func() (*play.Schleuse, error) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, err
 	}
-	log, err := os.Create(filepath.Join(theatre.Dir, "house.log"))
-	if err != nil {
-		return nil, err
-	}
-	return theatre.Schleuse(context.Background(), play.Spec{Dir: dir, Log: log})
+	return theatre.Schleuse(context.Background(), play.Spec{Dir: dir})
 })
 
 // open returns the running Schleuse.

@@ -1,7 +1,6 @@
 package e2e_test
 
 import (
-	"bufio"
 	"encoding/base64"
 	"encoding/json"
 	"io"
@@ -10,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,7 +18,7 @@ import (
 
 // secrets are what must stand in no log, metric and address: numbers in every
 // spelling that appears, passwords, names, and the digits of cards where they
-// stand alone.
+// stand alone, so not inside an id.
 type secrets struct {
 	words  []string
 	digits []*regexp.Regexp
@@ -35,7 +35,7 @@ func secretsOf(people []stage.Person) secrets {
 			s.words = append(s.words, strings.ToLower(person.Number[:4]+" "+person.Number[4:7]+" "+person.Number[7:]))
 		}
 		if person.Digits != "" {
-			s.digits = append(s.digits, regexp.MustCompile(`(^|[^0-9.])`+person.Digits+`($|[^0-9])`))
+			s.digits = append(s.digits, regexp.MustCompile(`(^|[^\w.-])`+person.Digits+`($|[^\w-])`))
 		}
 	}
 	return s
@@ -85,6 +85,11 @@ func TestNothingPersonalStandsInLogsMetricsAndAddresses(t *testing.T) {
 		if found := s.in(body); found != "" {
 			t.Errorf("%q stands in the metrics", found)
 		}
+		for _, value := range labels(body) {
+			if found := s.orDigitsIn(value); found != "" {
+				t.Errorf("%q stands in the metrics' label %q", found, value)
+			}
+		}
 		if !strings.Contains(body, "schleuse_") {
 			t.Error("no metric of ours is there")
 		}
@@ -104,31 +109,65 @@ func TestNothingPersonalStandsInLogsMetricsAndAddresses(t *testing.T) {
 	})
 }
 
-// logTexts returns what the log's lines say, without their time.
+// logTexts returns what the log's lines say, without their time: of every
+// Schleuse of the run, and of Keycloak where it is ours.
 func logTexts(t *testing.T) []string {
 	t.Helper()
-	file, err := os.Open(filepath.Join(theatre.Dir, "house.log"))
+	files, err := filepath.Glob(filepath.Join(theatre.Logs, "*.log"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
 	var texts []string
-	lines := bufio.NewScanner(file)
-	for lines.Scan() {
-		var entry map[string]any
-		if err := json.Unmarshal(lines.Bytes(), &entry); err != nil {
-			t.Errorf("a line of the log is no JSON: %s", lines.Text())
-			continue
-		}
-		delete(entry, "time")
-		text, err := json.Marshal(entry)
+	for _, file := range files {
+		content, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		texts = append(texts, string(text))
+		for line := range strings.Lines(string(content)) {
+			if filepath.Base(file) == "keycloak.log" {
+				texts = append(texts, clock.ReplaceAllString(line, ""))
+			} else {
+				texts = append(texts, logText(t, line))
+			}
+		}
 	}
 	return texts
 }
+
+// clock is the time at the beginning of a line of Keycloak's.
+var clock = regexp.MustCompile(`^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ `)
+
+// logText is a line of Schleuse's without its time.
+func logText(t *testing.T, line string) string {
+	t.Helper()
+	var entry map[string]any
+	if err := json.Unmarshal([]byte(line), &entry); err != nil {
+		if strings.HasSuffix(line, "\n") { // else cut off by a kill
+			t.Errorf("a line of the log is no JSON: %s", line)
+		}
+		return line
+	}
+	delete(entry, "time")
+	text, err := json.Marshal(entry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// labels returns the values of the metrics' labels, but for those that are
+// bounds of buckets. What is counted may be any number.
+func labels(metrics string) []string {
+	var values []string
+	for _, m := range label.FindAllStringSubmatch(metrics, -1) {
+		if m[1] != "le" && m[1] != "quantile" {
+			values = append(values, m[2])
+		}
+	}
+	return values
+}
+
+var label = regexp.MustCompile(`([a-zA-Z_]+)="((?:[^"\\]|\\.)*)"`)
 
 // unfold returns an address, and what its parameters hold when they are
 // decoded: percent-encoding, and base64 as tokens and Keycloak's client_data use it.
@@ -170,10 +209,14 @@ func TestWhatIsPersonalWouldBeFound(t *testing.T) {
 			t.Errorf("nothing is found in %q", text)
 		}
 	}
-	for _, text := range []string{"127.0.0.1:50042", "80042", "nothing"} {
+	for _, text := range []string{"127.0.0.1:50042", "80042", "nothing", "5e1c-0042-9f", "a0042b"} {
 		if found := s.orDigitsIn(text); found != "" {
 			t.Errorf("%q is found in %q", found, text)
 		}
+	}
+	metrics := `schleuse_x_total{step="egk",typed="0042"} 1` + "\n" + `schleuse_x_bucket{le="0042"} 0042`
+	if got := labels(metrics); !slices.Equal(got, []string{"egk", "0042"}) {
+		t.Errorf("labels %q", got)
 	}
 	hint := base64.RawURLEncoding.EncodeToString([]byte(`{"preferred_username":"a123456780"}`))
 	found := ""

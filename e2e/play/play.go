@@ -27,6 +27,7 @@ type Play struct {
 	Keycloak *stage.Keycloak
 	Binary   string // the built schleuse
 	Dir      string // folder of this run
+	Logs     string // folder that keeps the log of every Schleuse, at debug; "": none is kept
 }
 
 // Settings of a play.
@@ -35,6 +36,7 @@ type Settings struct {
 	Dir      string // folder for binary, configuration and state; must exist
 	Progress stage.Progress
 	Log      io.Writer       // takes Keycloak's log; may be nil
+	Logs     string          // folder that keeps the log of every Schleuse, at debug; may be empty
 	Keycloak *stage.Keycloak // one that runs already; nil: start one
 }
 
@@ -49,7 +51,7 @@ func Set(ctx context.Context, settings Settings) (*Play, error) {
 	}
 	p := &Play{
 		Cache: cache, Ports: settings.Ports, Dir: settings.Dir,
-		Keycloak: settings.Keycloak, Binary: filepath.Join(settings.Dir, "schleuse"),
+		Keycloak: settings.Keycloak, Binary: filepath.Join(settings.Dir, "schleuse"), Logs: settings.Logs,
 	}
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.Go(func() error {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -57,7 +58,7 @@ func (p *Play) Schleuse(ctx context.Context, spec Spec) (*Schleuse, error) {
 			return nil, err
 		}
 	}
-	process, err := stage.StartProcess(ctx, "schleuse", exec.Command(p.Binary, "serve", "--config", config), spec.Log)
+	process, err := p.serve(ctx, config, spec.Log)
 	if err != nil {
 		return nil, err
 	}
@@ -70,6 +71,32 @@ func (p *Play) Schleuse(ctx context.Context, spec Spec) (*Schleuse, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// serve starts the binary, and keeps all that it says where logs are kept.
+func (p *Play) serve(ctx context.Context, config string, log io.Writer) (*stage.Process, error) {
+	arguments := []string{"serve", "--config", config}
+	if p.Logs == "" {
+		return stage.StartProcess(ctx, "schleuse", exec.Command(p.Binary, arguments...), log)
+	}
+	file, err := os.CreateTemp(p.Logs, "schleuse-*.log")
+	if err != nil {
+		return nil, err
+	}
+	if log == nil {
+		log = file
+	} else {
+		log = io.MultiWriter(log, file)
+	}
+	process, err := stage.StartProcess(ctx, "schleuse", exec.Command(p.Binary, append(arguments, "--log-level", "debug")...), log)
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	go func() {
+		<-process.Done()
+		file.Close()
+	}()
+	return process, nil
 }
 
 // Run runs another command of the binary to its end and returns what it wrote.
