@@ -68,11 +68,8 @@ func (h *handler) rightPerson(ctx context.Context, x *exchange, login wire.Answe
 		refusal, err = h.otherAccount(ctx, x, login.Identity)
 		return "", refusal, err
 	}
-	if person == account.Unknown {
-		return numberOf(acc), "", nil // perhaps staff, who type none; what is kept knows that it lacks one
-	}
 	if !x.known && h.numbered(x) && person != account.Exempt {
-		refusal, err = h.withoutNumber(ctx, x, login.Identity)
+		refusal, err = h.withoutNumber(ctx, x, login.Identity, person)
 	}
 	return numberOf(acc), refusal, err
 }
@@ -91,7 +88,12 @@ func (h *handler) otherAccount(ctx context.Context, x *exchange, id wire.Identit
 }
 
 // withoutNumber refuses a new login for which a number should have been typed.
-func (h *handler) withoutNumber(ctx context.Context, x *exchange, id wire.Identity) (refusal string, err error) {
+// Somebody unknown is perhaps staff, who type none: their answer is kept, and
+// knows that it lacks one.
+func (h *handler) withoutNumber(ctx context.Context, x *exchange, id wire.Identity, person account.Clearance) (refusal string, err error) {
+	if person == account.Unknown {
+		return "", nil
+	}
 	lacks, err := h.lacksNumber(ctx, x, id)
 	if err != nil || !lacks {
 		return "", err
