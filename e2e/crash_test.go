@@ -41,7 +41,7 @@ func newWire(t *testing.T) *wire {
 			}
 		}
 	}}
-	w.Server = httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+	w.Server = httptest.NewServer(theatre.Noting(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 		if before := w.before.Load(); before != nil && (*before)(r) {
 			http.Error(out, "cut", http.StatusBadGateway)
 			return
@@ -50,7 +50,7 @@ func newWire(t *testing.T) *wire {
 		if after := w.after.Load(); after != nil {
 			(*after)(r)
 		}
-	}))
+	})))
 	t.Cleanup(w.Close)
 	return w
 }

@@ -69,12 +69,39 @@ func Set(ctx context.Context, settings Settings) (*Play, error) {
 		}
 		return nil, err
 	}
-	app := webcenter.New(webcenter.Settings{SignOut: "/schleuse/logout"})
+	app := p.Noting(webcenter.New(webcenter.Settings{SignOut: "/schleuse/logout"}))
 	if err := Serve(ctx, settings.Ports.Upstream(), app); err != nil {
 		p.Keycloak.Stop()
 		return nil, err
 	}
 	return p, nil
+}
+
+// Noting keeps the address of each request to the handler, a line each, in the
+// folder of logs where there is one.
+func (p *Play) Noting(handler http.Handler) http.Handler {
+	if p.Logs == "" {
+		return handler
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := note(filepath.Join(p.Logs, AddressesFile), r.RequestURI); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		handler.ServeHTTP(w, r)
+	})
+}
+
+// AddressesFile is where Noting writes to.
+const AddressesFile = "addresses.txt"
+
+func note(file, line string) error {
+	f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(f, line)
+	return errors.Join(err, f.Close())
 }
 
 // Close ends Keycloak; the rest ends with the context.
