@@ -47,8 +47,12 @@ func TestRule09NoActionBeforeClearance(t *testing.T) {
 				s := newScene(t, "attack-web")
 				page := s.get(carry(s, action))
 				if strings.HasPrefix(name, "in a") && strings.HasSuffix(name, "object") {
-					if s.response(page).Get("error") != "interaction_required" && page.Status != http.StatusBadRequest {
-						t.Errorf("a signed object that carries it: rests at %s (%d)", page.URL.Path, page.Status)
+					got := s.response(page).Get("error")
+					// Of a pushed object Keycloak hears no prompt=none beside it: there is no
+					// error to the client to be had, and the gate says so itself.
+					pushed := strings.Contains(name, "pushed") && page.Status == http.StatusBadRequest
+					if got != "interaction_required" && !pushed {
+						t.Errorf("a signed object that carries it: error %q; rests at %s (%d)", got, page.URL.Path, page.Status)
 					}
 					s.ownsNothing()
 					return

@@ -96,11 +96,13 @@ func TestRule06ResponseRule(t *testing.T) {
 				}
 			}
 		})
-		target, _ := s.begin(nil)
-		if page := s.login(target); page.Status != http.StatusBadGateway {
-			t.Errorf("%d", page.Status)
+		for _, kind := range []string{"code", "none"} { // without a code nothing else would notice
+			target, _ := s.begin(url.Values{"response_type": {kind}})
+			if page := s.login(target); page.Status != http.StatusBadGateway {
+				t.Errorf("%s: %d", kind, page.Status)
+			}
+			s.ownsNothing()
 		}
-		s.ownsNothing()
 	})
 	t.Run("a cleared person's cookie beside another's login", func(t *testing.T) {
 		cleared := newScene(t, "attack-consent", "identified")

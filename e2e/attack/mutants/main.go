@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -43,15 +44,13 @@ func run(ctx context.Context, only string, check bool) (wrong int, err error) {
 		return 0, err
 	}
 	defer lab.close()
+	chosen := slices.DeleteFunc(mutants(), func(m mutant) bool { return !strings.Contains(m.name, only) })
 	if !check {
-		if err := lab.healthy(ctx); err != nil {
+		if err := lab.healthy(ctx, chosen); err != nil {
 			return 0, err
 		}
 	}
-	for _, m := range mutants() {
-		if !strings.Contains(m.name, only) {
-			continue
-		}
+	for _, m := range chosen {
 		began := time.Now()
 		verdict, err := lab.examine(ctx, m, check)
 		if ctx.Err() != nil {

@@ -101,8 +101,8 @@ func mutantsOfTheHold() []mutant {
 			},
 		},
 		{
-			"08 an answer of any size is held", "TestRule08AHeldAnswer",
-			[]edit{{gate + "held.go", "const maxHeldBody = 64 << 10", "const maxHeldBody = 1 << 30"}},
+			"08 an answer too large to be held leaves its session", "TestRule08AHeldAnswer",
+			[]edit{{gate + "hold.go", "	case fault.KindOf(cause) == fault.TooLarge:", "	case fault.KindOf(cause) == fault.TooLarge && false:"}},
 		},
 		{
 			"11 who comes again gets no cookies", "TestRule11",
@@ -169,7 +169,10 @@ func mutantsOfThePerson() []mutant {
 		},
 		{
 			"09 a forged cookie brings an action", "TestActionWithAForgedCookie",
-			[]edit{{gate + "action.go", "	case !genuine:\n", "	case !genuine && false:\n"}},
+			[]edit{
+				{gate + "action.go", "	case !genuine:\n", "	case !genuine && false:\n"},
+				{gate + "authorize.go", "	if key != \"\" && x.acting {", "	if key != \"\" && x.acting && false {"},
+			},
 		},
 		{
 			"09 nothing is reviewed", "TestRule09(What|AForeign)",

@@ -51,7 +51,9 @@ type Cookies struct {
 // take the first. So a name that occurs twice in any of these forms is
 // dropped, and so is a value that does not stand in the one plain form
 // (RFC 6265 section 4.2.1, without quotes). An identity cookie must look
-// like a signed token.
+// like a signed token. Keycloak itself writes quotes around
+// KC_AUTH_SESSION_HASH and KEYCLOAK_SESSION when they have a slash: these are
+// read by scripts alone, and it does not miss them.
 func ReadCookies(h http.Header) Cookies {
 	var c Cookies
 	var seen [ckCount]uint8
