@@ -112,7 +112,7 @@ func (d *directory) read() (stamp, table, error) {
 	if err != nil {
 		return stamp{}, nil, err
 	}
-	defer f.Close() //nolint:errcheck // it was only read
+	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
 		return stamp{}, nil, err

@@ -137,7 +137,7 @@ func TestLineHidesThePersonAndOpensWithTheKeyOnly(t *testing.T) {
 	if got := l.Public(); got.Person != "" || got.Detail != nil || got.Action != e.Action {
 		t.Errorf("Public = %+v", got)
 	}
-	if s := fmt.Sprintf("%v %+v %#v", k, k, k); strings.Contains(s, fmt.Sprint(k.Key[:4])[1:10]) {
+	if s := fmt.Sprintf("%v %+v %#v", k, k, k); strings.Contains(s, fmt.Sprintf("%v", k.Key[:4])[1:10]) {
 		t.Errorf("the key is printed: %s", s)
 	}
 }

@@ -415,7 +415,8 @@ func TestAuthenticatorsAreAllButThePassword(t *testing.T) {
 	got, err := c.Authenticators(t.Context(), anna)
 	want := []account.Authenticator{
 		{ID: "c1", Type: "otp", Label: "Telefon", Created: time.UnixMilli(1795500757771)},
-		{ID: "c2", Type: "otp"}, {ID: "c3", Type: "otp"}, // of unknown age, not of 1970
+		{ID: "c2", Type: "otp"},
+		{ID: "c3", Type: "otp"}, // of unknown age, not of 1970
 		{ID: "identity-provider.fremd", Type: "identity-provider", Label: "fremd, ottilie"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {

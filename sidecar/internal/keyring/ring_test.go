@@ -397,7 +397,7 @@ func TestPrintingARingPrintsNoKey(t *testing.T) {
 	}
 	fmt.Fprintf(&out, "%v %+v %#v %s %x %d %s", r, r, r, r, r, r, js)
 	for p, ks := range f.Keys {
-		for _, form := range []string{string(ks[0].Key), hex.EncodeToString(ks[0].Key), fmt.Sprint(ks[0].Key)} {
+		for _, form := range []string{string(ks[0].Key), hex.EncodeToString(ks[0].Key), fmt.Sprintf("%v", ks[0].Key)} {
 			if strings.Contains(out.String(), form) {
 				t.Errorf("the key of %s is printed", p)
 			}

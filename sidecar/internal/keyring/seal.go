@@ -32,7 +32,7 @@ func (r *Ring) Seal(p Purpose, plain, aad []byte) []byte {
 	out := make([]byte, headerSize, headerSize+len(plain)+tagSize)
 	out[0] = sealFormat
 	copy(out[1:], v.rawID[:])
-	rand.Read(out[1+idSize:]) //nolint:errcheck // crypto/rand.Read never fails since Go 1.24
+	rand.Read(out[1+idSize:])
 	return v.aead.Seal(out, out[1+idSize:headerSize], plain, bind(p, out[:1+idSize], aad))
 }
 

@@ -44,7 +44,7 @@ type pacedBody struct {
 func (b *pacedBody) Read(into []byte) (int, error) {
 	n, err := b.ReadCloser.Read(into)
 	b.read += int64(n)
-	if err == io.EOF { //nolint:errorlint // a body returns it bare
+	if err == io.EOF {
 		b.until(time.Time{}) // what follows is not the body: a long answer, a WebSocket
 		return n, err
 	}

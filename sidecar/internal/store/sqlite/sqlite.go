@@ -38,14 +38,13 @@ func Open(ctx context.Context, path string) (*Database, error) {
 	}
 	d := &Database{lock: lock}
 	if err := d.open(ctx, path); err != nil {
-		d.Close()
-		return nil, fmt.Errorf("opening %s: %w", path, err)
+		return nil, fmt.Errorf("opening %s: %w", path, errors.Join(err, d.Close()))
 	}
 	return d, nil
 }
 
 func (d *Database) open(ctx context.Context, path string) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator's own path
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return err
 	}
