@@ -49,8 +49,8 @@ gate:
   since: 2026-12-01
   exempt_roles: [mitarbeiter]
   start: {kundenapp: "kundenapp://start"}
-  flows: {login: [keycloak, kvnr]}
-extensions: {kvnr: {kind: kvnr}}
+  flows: {login: [kvnr, keycloak, egk]}
+extensions: {kvnr: {kind: kvnr}, egk: {kind: egk}}
 sites:
   webcenter:
     public_url: %[5]s
