@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -181,26 +180,7 @@ func members(dir string) error {
 func (s *Schleuse) waitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readyPatience)
 	defer cancel()
-	client := &http.Client{Timeout: 2 * time.Second}
-	for {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Internal+"/readyz", nil)
-		if err != nil {
-			return err
-		}
-		if response, err := client.Do(request); err == nil {
-			response.Body.Close()
-			if response.StatusCode == http.StatusOK {
-				return nil
-			}
-		}
-		select {
-		case <-s.process.Done():
-			return fmt.Errorf("schleuse ended: %s", s.process.Tail())
-		case <-ctx.Done():
-			return fmt.Errorf("schleuse is not ready: %w\n%s", ctx.Err(), s.process.Tail())
-		case <-time.After(2 * time.Millisecond):
-		}
-	}
+	return s.process.WaitReady(ctx, s.Internal+"/readyz", 2*time.Millisecond)
 }
 
 // Stop ends it in order, Kill as a crash would.

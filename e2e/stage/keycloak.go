@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -225,26 +224,7 @@ func (c Cache) fill(ctx context.Context, home, snapshot string) error {
 func (k *Keycloak) waitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, bootPatience)
 	defer cancel()
-	client := &http.Client{Timeout: 2 * time.Second}
-	for {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, k.management+"/health/ready", nil)
-		if err != nil {
-			return err
-		}
-		if response, err := client.Do(request); err == nil {
-			response.Body.Close()
-			if response.StatusCode == http.StatusOK {
-				return nil
-			}
-		}
-		select {
-		case <-k.process.Done():
-			return fmt.Errorf("Keycloak ended: %s", lastLines(k.process.Tail(), 15))
-		case <-ctx.Done():
-			return fmt.Errorf("Keycloak is not ready: %w\n%s", ctx.Err(), lastLines(k.process.Tail(), 15))
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
+	return k.process.WaitReady(ctx, k.management+"/health/ready", 100*time.Millisecond)
 }
 
 // pointClients gives the realm's clients the addresses of this stage: the

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"runtime"
@@ -70,6 +71,34 @@ func (p *Process) Done() <-chan struct{} { return p.done }
 
 // Pid is the number of the process.
 func (p *Process) Pid() int { return p.cmd.Process.Pid }
+
+// answerPatience bounds one question of WaitReady.
+const answerPatience = 2 * time.Second
+
+// WaitReady asks url, again after each pause, until it answers 200. It returns
+// an error with the process's last lines when that has ended, or ctx has.
+func (p *Process) WaitReady(ctx context.Context, url string, pause time.Duration) error {
+	client := &http.Client{Timeout: answerPatience}
+	for {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+		if err != nil {
+			return err
+		}
+		if response, err := client.Do(request); err == nil {
+			response.Body.Close()
+			if response.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		select {
+		case <-p.done:
+			return fmt.Errorf("%s ended: %s", p.name, lastLines(p.Tail(), 15))
+		case <-ctx.Done():
+			return fmt.Errorf("%s is not ready: %w\n%s", p.name, ctx.Err(), lastLines(p.Tail(), 15))
+		case <-time.After(pause):
+		}
+	}
+}
 
 // Tail returns the last lines that the process wrote.
 func (p *Process) Tail() string { return p.tail.String() }

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/schleuse/schleuse/sidecar/fault"
+	"github.com/schleuse/schleuse/sidecar/internal/gate/wire"
 )
 
 // oauthFault is an error of the token endpoint or of pushed requests (RFC
@@ -105,4 +107,20 @@ func allowOrigin(header http.Header, r *http.Request, from http.Header) {
 		header.Set("Access-Control-Allow-Credentials", "true")
 		header.Add("Vary", "Origin")
 	}
+}
+
+// clientsCall is an endpoint for clients rather than browsers: no cookie goes
+// along, read has to understand the form, and a failure is OAuth's.
+func (h *handler) clientsCall(w http.ResponseWriter, r *http.Request, x *exchange, read func(context.Context, *exchange, http.Header, []byte) error) {
+	x.cookies = wire.Cookies{}
+	body, err := readForm(r)
+	if err == nil {
+		err = read(r.Context(), x, r.Header, body)
+	}
+	if err != nil {
+		h.Metrics.refused(x.route, err)
+		h.oauthError(w, r, nil, err)
+		return
+	}
+	h.forward(w, r, x)
 }

@@ -13,17 +13,7 @@ import (
 // over what stands beside request_uri, so a client's login_hint is taken out;
 // kc_action is taken out and recorded, to be added again for a cleared person.
 func (h *handler) push(w http.ResponseWriter, r *http.Request, x *exchange) error {
-	x.cookies = wire.Cookies{}
-	body, err := readForm(r)
-	if err == nil {
-		err = h.pushedRequest(r.Context(), x, r.Header, body)
-	}
-	if err != nil {
-		h.Metrics.refused(x.route, err)
-		h.oauthError(w, r, nil, err)
-		return nil
-	}
-	h.forward(w, r, x)
+	h.clientsCall(w, r, x, h.pushedRequest)
 	return nil
 }
 

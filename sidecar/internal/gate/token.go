@@ -26,17 +26,7 @@ type tokenExchange struct {
 // token is the token rule before Keycloak: which grants pass, whether the
 // code may be redeemed, and whether the person can be looked up.
 func (h *handler) token(w http.ResponseWriter, r *http.Request, x *exchange) error {
-	x.cookies = wire.Cookies{}
-	body, err := readForm(r)
-	if err == nil {
-		err = h.tokenRequest(r.Context(), x, r.Header, body)
-	}
-	if err != nil {
-		h.Metrics.refused(x.route, err)
-		h.oauthError(w, r, nil, err)
-		return nil
-	}
-	h.forward(w, r, x)
+	h.clientsCall(w, r, x, h.tokenRequest)
 	return nil
 }
 
