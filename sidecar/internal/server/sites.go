@@ -48,7 +48,9 @@ func (h *house) site(name string, c config.Site, metrics *proxy.Metrics) (*proxy
 	if c.Issuer.IsZero() {
 		g := h.Config.Gate
 		s.Settings.Issuer = g.Issuer()
-		s.Clearance = h.keycloak.Clearance
+		if g.Mode != config.Observe { // then the gate reports, and the site holds nobody either
+			s.Clearance = h.keycloak.Clearance
+		}
 		s.Issuer = h.inner.transport(g.PublicURL.Host, http.DefaultTransport)
 	}
 	return s, s.Settings.Validate()
