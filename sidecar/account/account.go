@@ -21,6 +21,7 @@ type Account struct {
 	ID       ID
 	Username string // as Keycloak stores it, lower case; the KVNR for insured people
 	Enabled  bool
+	Created  time.Time // zero: not known
 }
 
 // Is reports whether the account is the one of this insurance number.
@@ -56,11 +57,21 @@ type Authenticator struct {
 	Created time.Time // zero: not known
 }
 
+// PasswordError says why Keycloak refused a password. Nothing was changed.
+type PasswordError struct {
+	Key     string // Keycloak's message key, such as invalidPasswordMinLengthMessage
+	Numbers []int  // the figures of that rule, in the order of the message
+}
+
+// Error names the rule, never the password.
+func (e *PasswordError) Error() string { return "password refused: " + e.Key }
+
 // Errors of the ports below. Any other error means that nothing was learnt
 // and that a change may or may not have happened: all calls may be repeated.
 var (
 	ErrNotFound = errors.New("no such account")
 	ErrExempt   = errors.New("the account is exempt from the gate") // nothing was changed
+	ErrExists   = errors.New("the account exists already")          // nothing was changed
 )
 
 // Directory looks accounts up. Reads are fresh: no cache.
@@ -89,6 +100,21 @@ type Sessions interface {
 	// End ends one session, its offline form included. Ending a session that
 	// is gone is no error.
 	End(ctx context.Context, sid SID) error
+}
+
+// Passwords makes accounts and gives passwords. A password is personal: it is
+// never kept, logged or part of an error.
+type Passwords interface {
+	// Create makes the account of this number with its password, in one step:
+	// a refused password (*PasswordError) leaves no account. It returns
+	// ErrExists where there is one.
+	Create(ctx context.Context, number member.KVNR, password string) (ID, error)
+	// SetPassword gives the account another password, which the person need
+	// not change. It returns *PasswordError, ErrExempt, ErrNotFound.
+	SetPassword(ctx context.Context, id ID, password string) error
+	// EndAll ends every session of the account, the offline ones included. It
+	// returns ErrExempt for an exempt account.
+	EndAll(ctx context.Context, id ID) error
 }
 
 // Authenticators knows and removes means of signing in, the password excepted.

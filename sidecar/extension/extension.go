@@ -5,12 +5,14 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/schleuse/schleuse/sidecar/account"
 	"github.com/schleuse/schleuse/sidecar/audit"
 	"github.com/schleuse/schleuse/sidecar/flow"
 	"github.com/schleuse/schleuse/sidecar/member"
+	"github.com/schleuse/schleuse/sidecar/notify"
 )
 
 // Factory makes the parts of one kind of extension. It is made by Define.
@@ -96,6 +98,7 @@ type Parts struct {
 	// costs nothing. Absent: the step is always available.
 	Offer     func(context.Context, *flow.Attempt) (flow.Offer, error)
 	Directory member.Directory
+	Notifier  notify.Notifier
 	Public    http.Handler                // below /schleuse/x/NAME/ on the gate's host; the prefix is stripped
 	Internal  http.Handler                // below /x/NAME/ on the internal port; the prefix is stripped
 	Run       func(context.Context) error // runs until ctx ends; an error stops the program
@@ -114,7 +117,22 @@ type Host struct {
 	Members  member.Directory // answers member.ErrUnavailable where none is configured
 	Records  Records
 	Counters Counters
+	Outbox   Outbox
+	Notify   notify.Sender
 	Audit    audit.Log
+	// Flows are the flows that are configured.
+	Flows []flow.Name
+	// Base is the address of the extension's Public handler as browsers and
+	// services see it, without a slash at the end.
+	Base *url.URL
+	// Return hands what a browser brought back from a remote service to the
+	// attempt that sent it away: this extension's step is resumed with Input
+	// Returned and the request's form, and the browser is sent to the
+	// attempt's page. It returns false, and has written nothing, when the
+	// browser is not that attempt's.
+	Return func(w http.ResponseWriter, r *http.Request, id flow.AttemptID) (ours bool)
+	// Render shows a page of the extension outside any attempt, with this status.
+	Render func(w http.ResponseWriter, r *http.Request, status int, v flow.View)
 	// Hash is a keyed one-way image of data for look-ups (key `index`). The
 	// purpose separates domains; parts are length-prefixed.
 	Hash func(purpose string, data ...[]byte) []byte

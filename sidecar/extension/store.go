@@ -52,3 +52,27 @@ type Counters interface {
 	// Clear sets the counters back to zero, after a success.
 	Clear(ctx context.Context, limits ...Limit) error
 }
+
+// Message is something that has to happen outside, such as an order.
+type Message struct {
+	Key     string // given at Put: the receiver may use it to tell a repetition
+	Body    []byte
+	Attempt int // which delivery this is, from 1
+}
+
+// Outbox makes sure that something outside happens at least once, however
+// often the process dies in between. Each extension has its own.
+type Outbox interface {
+	// Put queues a message (at most 64 KiB, sealed at rest). A key that is
+	// queued or was delivered in the last 7 days is not queued again; that is
+	// no error. keep is how long its delivery is tried.
+	Put(ctx context.Context, key string, body []byte, keep time.Duration) error
+	// Deliver hands messages to do until ctx ends, one at a time and on one
+	// replica at a time. do has 30 s; its error means: again later, with a
+	// growing pause of at most an hour, until the message's time is over, which
+	// is logged. ErrUndeliverable (wrapped) gives it up at once.
+	Deliver(ctx context.Context, do func(context.Context, Message) error) error
+}
+
+// ErrUndeliverable says that a message can never be delivered.
+var ErrUndeliverable = errors.New("undeliverable")

@@ -18,8 +18,12 @@ import (
 // Name is the name of a flow in the configuration.
 type Name string
 
-// Login is the flow around Keycloak's own login.
-const Login Name = "login"
+// The flows.
+const (
+	Login        Name = "login"        // around Keycloak's own login
+	Registration Name = "registration" // from a number to an account
+	Recovery     Name = "recovery"     // from a number to a new password
+)
 
 // StepName is a step's name in the configuration; its kind may differ.
 type StepName string
@@ -68,7 +72,7 @@ func (id AttemptID) Tag() string { return string(id[:min(len(id), 16)]) }
 
 // Attempt is what a step sees of one person's way through a flow.
 type Attempt struct {
-	ID       AttemptID // empty before any secret was shown: nothing is stored then
+	ID       AttemptID // empty while the attempt is a draft, of which nothing is stored
 	Flow     Name
 	Client   string       // OIDC client id for which the person signs in
 	Number   member.KVNR  // empty until it is known
@@ -78,6 +82,10 @@ type Attempt struct {
 	Language string       // "de" or "en"
 	Step     StepName     // the step that is asked
 	Kinds    []string     // kinds of the proofs given so far
+	// Parked are this browser's attempts of the same number that ended with
+	// Park in the last 7 days, at most 4. What a step kept under their ids may
+	// go on in this one, and in no other.
+	Parked []AttemptID `json:",omitempty"`
 	// State is the step's own JSON, kept between calls of this step until the
 	// attempt turns to another one; what must outlive that belongs in the
 	// extension's Records. At most 4 KiB. It is sealed at rest.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/url"
 	"time"
+
+	"github.com/schleuse/schleuse/sidecar/account"
 )
 
 // Step is one chamber of the lock. Both methods may be called again after a
@@ -47,6 +49,7 @@ type Outcome struct {
 	URL   *url.URL
 	Key   string
 	Until time.Time // of Deny: when it ends by itself; zero = never, or not known
+	Flow  Name      // of Enter
 }
 
 // OutcomeKind is the kind of an Outcome. The zero kind is none and is
@@ -55,13 +58,15 @@ type OutcomeKind uint8
 
 // The kinds of Outcome.
 const (
-	None   OutcomeKind = iota
-	IsDone             // proven
-	IsSkip             // this step is not for this person
-	IsShow             // show a page and wait for its form
-	IsSend             // send the browser to a remote service
-	IsPark             // end this login, keep the step's record for the next one
-	IsDeny             // this step refuses; in an `any` it exhausts that alternative only
+	None    OutcomeKind = iota
+	IsDone              // proven
+	IsSkip              // this step is not for this person
+	IsShow              // show a page and wait for its form
+	IsSend              // send the browser to a remote service
+	IsPark              // end this login, keep the step's record for the next one
+	IsDeny              // this step refuses; in an `any` it exhausts that alternative only
+	IsEnter             // go on in another flow
+	IsKeep              // store this attempt, then ask again
 )
 
 // Proof is what a step has established. It is stored before anything is done
@@ -70,6 +75,9 @@ type Proof struct {
 	Kind string    // the step's kind, such as "egk"
 	At   time.Time // when
 	Note string    // evidence for the audit without personal data, such as a procedure's name
+	// Account is the account that a Closing step made or found for a person
+	// who was known by the number alone. It is ignored from any other step.
+	Account account.ID
 }
 
 // Done says that the step is passed.
@@ -98,6 +106,40 @@ func Deny(key string) Outcome { return Outcome{Kind: IsDeny, Key: key} }
 func DenyUntil(key string, until time.Time) Outcome {
 	return Outcome{Kind: IsDeny, Key: key, Until: until}
 }
+
+// Enter goes on in another flow, in which this step counts as passed. Only a
+// step InFront may say so, and only of a draft.
+func Enter(flow Name) Outcome { return Outcome{Kind: IsEnter, Flow: flow} }
+
+// Keep says of a draft (an attempt whose ID is empty) that something worth
+// storing is about to happen: a proof, or something that costs. The attempt is
+// stored, and Resume is called again with the same input and the ID. A draft
+// whose step says Done, Send or Park instead fails.
+func Keep() Outcome { return Outcome{Kind: IsKeep} }
+
+// Recaller is implemented by a Closing step that changes an account before the
+// role is given. What it has stored about that lets a login of the same person
+// end what a crash has interrupted, without asking again.
+type Recaller interface {
+	// Recall returns a proof when this account was made for, or given back
+	// to, an identified person whose role is still owing; the zero Proof when
+	// not. It is asked at a login of somebody not cleared, and may be repeated.
+	Recall(ctx context.Context, a *Attempt) (Proof, error)
+	// Forget drops what Recall answers from. It is called once the role is
+	// given, and may be repeated.
+	Forget(ctx context.Context, a *Attempt) error
+}
+
+// Place is where in a flow a step may stand. A step in another place would ask
+// for nothing, or ask somebody of whom nothing is known.
+type Place uint8
+
+// The places.
+const (
+	Behind  Place = iota // somebody signed in or gave a number; what the step establishes identifies them
+	InFront              // nobody is known and nothing is stored; nothing is proven
+	Closing              // acts for a person identified in this flow; nothing is proven
+)
 
 // View is a page of a step's own, as data.
 type View struct {
