@@ -57,6 +57,16 @@ type Authenticator struct {
 	Created time.Time // zero: not known
 }
 
+// New is an account to be made. The names and the mail address are those of
+// the master data, so that Keycloak need not ask for them; they may be empty.
+type New struct {
+	Number   member.KVNR
+	Given    string
+	Surname  string
+	Mail     string // left out where another account has it
+	Password string
+}
+
 // PasswordError says why Keycloak refused a password. Nothing was changed.
 type PasswordError struct {
 	Key     string // Keycloak's message key, such as invalidPasswordMinLengthMessage
@@ -105,10 +115,10 @@ type Sessions interface {
 // Passwords makes accounts and gives passwords. A password is personal: it is
 // never kept, logged or part of an error.
 type Passwords interface {
-	// Create makes the account of this number with its password, in one step:
-	// a refused password (*PasswordError) leaves no account. It returns
-	// ErrExists where there is one.
-	Create(ctx context.Context, number member.KVNR, password string) (ID, error)
+	// Create makes an account with its password, in one step: a refused
+	// password (*PasswordError) leaves no account. It returns ErrExists where
+	// the number has one.
+	Create(ctx context.Context, n New) (ID, error)
 	// SetPassword gives the account another password, which the person need
 	// not change. It returns *PasswordError, ErrExempt, ErrNotFound.
 	SetPassword(ctx context.Context, id ID, password string) error
@@ -132,4 +142,5 @@ type Accounts interface {
 	Roles
 	Sessions
 	Authenticators
+	Passwords
 }

@@ -9,13 +9,19 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/schleuse/schleuse/sidecar/account"
 	"github.com/schleuse/schleuse/sidecar/member"
 )
 
+// MinPassword is how many characters a password needs in this realm.
+const MinPassword = 10
+
 // Realm implements account.Accounts. It is safe for concurrent use.
 type Realm struct {
+	Now func() time.Time // when accounts are made; nil = time.Now
+
 	mu       sync.Mutex
 	people   map[account.ID]*person
 	sessions map[account.SID]account.ID
@@ -28,6 +34,7 @@ type person struct {
 	account.Account
 	cleared, exempt bool
 	means           []account.Authenticator
+	password        string
 }
 
 // New returns a realm with these accounts, none of them cleared.
@@ -227,4 +234,76 @@ func (r *Realm) RemoveAuthenticator(ctx context.Context, id account.ID, authenti
 		p.means = slices.DeleteFunc(p.means, func(a account.Authenticator) bool { return a.ID == authenticator })
 	}
 	return err
+}
+
+// Create implements account.Passwords.
+func (r *Realm) Create(ctx context.Context, n account.New) (account.ID, error) {
+	if err := r.enter(ctx, "Create"); err != nil {
+		return "", err
+	}
+	defer r.mu.Unlock()
+	for _, p := range r.people {
+		if p.Is(n.Number) {
+			return "", account.ErrExists
+		}
+	}
+	if err := policy(n.Password); err != nil {
+		return "", err
+	}
+	now := r.Now
+	if now == nil {
+		now = time.Now
+	}
+	r.drawn++
+	id := account.ID("made-" + strconv.Itoa(r.drawn))
+	a := account.Account{ID: id, Username: n.Number.Username(), Enabled: true, Created: now()}
+	r.people[id] = &person{Account: a, password: n.Password}
+	return id, nil
+}
+
+// SetPassword implements account.Passwords.
+func (r *Realm) SetPassword(ctx context.Context, id account.ID, password string) error {
+	if err := r.enter(ctx, "SetPassword"); err != nil {
+		return err
+	}
+	defer r.mu.Unlock()
+	p, err := r.changeable(id)
+	if err != nil {
+		return err
+	}
+	if err := policy(password); err != nil {
+		return err
+	}
+	p.password = password
+	return nil
+}
+
+func policy(password string) error {
+	if len([]rune(password)) < MinPassword {
+		return &account.PasswordError{Key: "invalidPasswordMinLengthMessage", Numbers: []int{MinPassword}}
+	}
+	return nil
+}
+
+// EndAll implements account.Passwords.
+func (r *Realm) EndAll(ctx context.Context, id account.ID) error {
+	if err := r.enter(ctx, "EndAll"); err != nil {
+		return err
+	}
+	defer r.mu.Unlock()
+	if _, err := r.changeable(id); err != nil {
+		return err
+	}
+	maps.DeleteFunc(r.sessions, func(_ account.SID, owner account.ID) bool { return owner == id })
+	return nil
+}
+
+// Password returns an account's password, "" when it has none.
+func (r *Realm) Password(id account.ID) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if p, ok := r.people[id]; ok {
+		return p.password
+	}
+	return ""
 }

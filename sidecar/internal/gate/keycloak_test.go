@@ -461,6 +461,43 @@ func (k *keycloak) RemoveAuthenticator(_ context.Context, id account.ID, authent
 	return nil
 }
 
+func (k *keycloak) Create(_ context.Context, n account.New) (account.ID, error) {
+	unlock, err := k.admin()
+	defer unlock()
+	if err != nil {
+		return "", err
+	}
+	name := n.Number.Username()
+	if k.people[name] != nil {
+		return "", account.ErrExists
+	}
+	k.people[name] = &person{id: "made-" + name, username: name, password: n.Password, clearance: account.NotCleared}
+	return account.ID(k.people[name].id), nil
+}
+
+func (k *keycloak) SetPassword(_ context.Context, id account.ID, password string) error {
+	unlock, err := k.admin()
+	defer unlock()
+	if err == nil {
+		k.byID(id).password = password
+	}
+	return err
+}
+
+func (k *keycloak) EndAll(_ context.Context, id account.ID) error {
+	unlock, err := k.admin()
+	defer unlock()
+	if err != nil {
+		return err
+	}
+	for sid, p := range k.sessions {
+		if p.id == string(id) {
+			delete(k.sessions, sid)
+		}
+	}
+	return nil
+}
+
 var _ account.Accounts = (*keycloak)(nil)
 
 // day is a day of 2026.

@@ -64,6 +64,7 @@ func (c *Client) Get(ctx context.Context, id account.ID) (account.Account, error
 func accountOf(u *gocloak.User) account.Account {
 	return account.Account{
 		ID: account.ID(gocloak.PString(u.ID)), Username: gocloak.PString(u.Username), Enabled: gocloak.PBool(u.Enabled),
+		Created: created(u.CreatedTimestamp),
 	}
 }
 
@@ -218,7 +219,7 @@ func authenticators(credentials []*gocloak.CredentialRepresentation, links []*go
 	return out
 }
 
-// created is when a credential was made; the zero time when Keycloak does not
+// created is when an account or a credential was made; the zero time when Keycloak does not
 // know, which is no old age.
 func created(millis *int64) time.Time {
 	if millis == nil || *millis <= 0 {
@@ -229,12 +230,8 @@ func created(millis *int64) time.Time {
 
 // RemoveAuthenticator removes one of those that Authenticators lists.
 func (c *Client) RemoveAuthenticator(ctx context.Context, id account.ID, authenticator string) error {
-	roles, err := c.roles(ctx, id)
-	switch {
-	case err != nil:
+	if err := c.changeable(ctx, id); err != nil {
 		return err
-	case c.exempt(roles):
-		return account.ErrExempt
 	}
 	present, err := c.Authenticators(ctx, id)
 	if err != nil {

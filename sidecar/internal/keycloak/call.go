@@ -14,6 +14,8 @@ import (
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 	"github.com/failsafe-go/failsafe-go/retrypolicy"
 	"github.com/go-resty/resty/v2"
+
+	"github.com/schleuse/schleuse/sidecar/account"
 )
 
 // ErrDown says that Keycloak was not asked, because it has just not answered
@@ -79,7 +81,8 @@ func (c *Client) policies() (reads, writes failsafe.Executor[any]) {
 // transient reports whether an error says that Keycloak is not well, rather
 // than that it refused or that the caller went away.
 func transient(err error) bool {
-	if err == nil || errors.Is(err, context.Canceled) {
+	var password *account.PasswordError
+	if err == nil || errors.Is(err, context.Canceled) || errors.As(err, &password) {
 		return false
 	}
 	var status *Status
@@ -190,11 +193,12 @@ func listen(ctx context.Context) (context.Context, *hearing) {
 func (h *hearing) explain(err error) error {
 	var api *gocloak.APIError
 	var status *Status
+	var password *account.PasswordError
 	var u *url.Error
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &status):
+	case errors.As(err, &status), errors.As(err, &password):
 		return err
 	case errors.As(err, &api) && api.Code != 0:
 		return &Status{Code: api.Code, Reason: usual(api.Code), body: api.Message}
@@ -229,6 +233,8 @@ func intelligible(_ *resty.Client, r *resty.Response) error {
 	token := strings.HasSuffix(r.Request.URL, "/token")
 	switch {
 	case code >= 400, code == http.StatusNoContent:
+		return nil
+	case code == http.StatusCreated && r.Request.Method == http.MethodPost && r.Header().Get("Location") != "":
 		return nil
 	case code != http.StatusOK, r.Request.Method != http.MethodGet && !token:
 		return errGarbage

@@ -38,10 +38,11 @@ type script struct {
 }
 
 type answer struct {
-	code  int
-	body  string
-	kind  string // content type, default JSON
-	after chan struct{}
+	code     int
+	body     string
+	kind     string // content type, default JSON
+	location string
+	after    chan struct{}
 }
 
 func play(t *testing.T, answers map[string][]answer) (*script, *keycloak.Client) {
@@ -90,6 +91,9 @@ func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", a.kind)
 	if a.code >= 300 && a.code < 400 {
 		w.Header().Set("Location", "/elsewhere")
+	}
+	if a.location != "" {
+		w.Header().Set("Location", a.location)
 	}
 	w.WriteHeader(a.code)
 	fmt.Fprint(w, a.body)

@@ -23,7 +23,10 @@ import (
 // This test runs against the Keycloak that SCHLEUSE_KEYCLOAK names, in a realm
 // of its own; the tests in e2e start it.
 
-const adapterRealm = "adapter"
+const (
+	adapterRealm = "adapter"
+	realPassword = "anfangs-passwort"
+)
 
 // people of that realm: one to be identified, one exempt, one with the role by
 // a group only.
@@ -32,7 +35,7 @@ func adapterPeople() map[string]any {
 		"type": "otp", "userLabel": "Telefon", "secretData": `{"value":"geheim"}`,
 		"credentialData": `{"subType":"totp","digits":6,"period":30,"algorithm":"HmacSHA1"}`,
 	}
-	password := map[string]any{"type": "password", "value": "pw"}
+	password := map[string]any{"type": "password", "value": realPassword}
 	person := func(name string, more map[string]any) map[string]any {
 		out := map[string]any{
 			"username": name, "enabled": true, "email": name + "@kasse.example", "firstName": "A", "lastName": "B", "emailVerified": true,
@@ -44,7 +47,7 @@ func adapterPeople() map[string]any {
 		return out
 	}
 	return map[string]any{
-		"realm": adapterRealm, "enabled": true, "sslRequired": "none",
+		"realm": adapterRealm, "enabled": true, "sslRequired": "none", "passwordPolicy": "length(10)",
 		"roles":  map[string]any{"realm": []any{map[string]any{"name": "identified"}, map[string]any{"name": "mitarbeiter"}}},
 		"groups": []any{map[string]any{"name": "alle", "realmRoles": []string{"identified", "mitarbeiter"}}},
 		"clients": []any{
@@ -133,6 +136,7 @@ func TestRealKeycloak(t *testing.T) {
 	})
 	t.Run("authenticators", func(t *testing.T) { authenticators(t, c, anna, bernd) })
 	t.Run("sessions", func(t *testing.T) { sessions(t, c, anna, dora) })
+	t.Run("passwords", func(t *testing.T) { passwords(t, c, anna, bernd) })
 }
 
 func clearances(t *testing.T, c *keycloak.Client, want map[account.ID]account.Clearance) {
@@ -175,7 +179,7 @@ func signIn(t *testing.T, c *keycloak.Client, scope string) (sid account.SID, re
 		SID     account.SID `json:"session_state"`
 		Refresh string      `json:"refresh_token"`
 	}
-	status := token(t, c, url.Values{"grant_type": {"password"}, "username": {"a123456780"}, "password": {"pw"}, "scope": {scope}}, &answer)
+	status := token(t, c, url.Values{"grant_type": {"password"}, "username": {"a123456780"}, "password": {realPassword}, "scope": {scope}}, &answer)
 	if status != http.StatusOK || answer.SID == "" {
 		t.Fatalf("signing in: %d", status)
 	}
@@ -217,6 +221,54 @@ func sessions(t *testing.T, c *keycloak.Client, anna, other account.ID) {
 		var answer map[string]any
 		if status := token(t, c, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh}}, &answer); status == http.StatusOK {
 			t.Errorf("%s: the refresh token lives on", scope)
+		}
+	}
+}
+
+func passwords(t *testing.T, c *keycloak.Client, anna, staff account.ID) {
+	t.Helper()
+	var short *account.PasswordError
+	carla := account.New{Number: "M123456785", Given: "Mia", Surname: "Neu", Mail: "a123456780@kasse.example", Password: "kurz"}
+	if _, err := c.Create(t.Context(), carla); !errors.As(err, &short) || short.Key != "invalidPasswordMinLengthMessage" || cmp.Diff([]int{10}, short.Numbers) != "" {
+		t.Errorf("a short password: %v", err)
+	}
+	if _, err := c.Find(t.Context(), carla.Number); !errors.Is(err, account.ErrNotFound) {
+		t.Errorf("a refused password left an account: %v", err)
+	}
+	carla.Password = "lang-genug-fuer-alle"
+	id, err := c.Create(t.Context(), carla) // the mail address is Anna's
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, err := c.Find(t.Context(), carla.Number); a.ID != id || !a.Enabled || time.Since(a.Created).Abs() > time.Minute || err != nil {
+		t.Errorf("made: %+v, %v", a, err)
+	}
+	if _, err := c.Create(t.Context(), carla); !errors.Is(err, account.ErrExists) {
+		t.Errorf("a second time: %v", err)
+	}
+	if err := c.SetPassword(t.Context(), anna, "kurz"); !errors.As(err, &short) {
+		t.Errorf("a short password: %v", err)
+	}
+	if err := c.SetPassword(t.Context(), staff, "lang-genug-fuer-alle"); !errors.Is(err, account.ErrExempt) {
+		t.Errorf("the password of an exempt account: %v", err)
+	}
+	online, refresh := signIn(t, c, "openid")
+	offline, lasting := signIn(t, c, "openid offline_access")
+	if err := c.SetPassword(t.Context(), anna, realPassword); err != nil {
+		t.Error(err)
+	}
+	if err := c.EndAll(t.Context(), anna); err != nil {
+		t.Error(err)
+	}
+	for _, sid := range []account.SID{online, offline} {
+		if alive, err := c.Alive(t.Context(), anna, sid); alive || err != nil {
+			t.Errorf("after the end of all: alive %v, %v", alive, err)
+		}
+	}
+	for _, tok := range []string{refresh, lasting} {
+		var answer map[string]any
+		if status := token(t, c, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {tok}}, &answer); status == http.StatusOK {
+			t.Error("a refresh token lives on")
 		}
 	}
 }

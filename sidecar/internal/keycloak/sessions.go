@@ -44,11 +44,7 @@ func (c *Client) aliveOffline(ctx context.Context, id account.ID, sid account.SI
 		return false, err
 	}
 	for _, client := range clients {
-		var sessions []*gocloak.UserSessionRepresentation
-		err := c.read(ctx, "reading an account's offline sessions", func(ctx context.Context, t *token) (err error) {
-			sessions, err = c.api.GetUserOfflineSessionsForClient(ctx, t.access, c.Realm, string(id), client)
-			return list(sessions, err)
-		})
+		sessions, err := c.offline(ctx, id, client)
 		if err != nil {
 			return false, err
 		}
@@ -57,6 +53,15 @@ func (c *Client) aliveOffline(ctx context.Context, id account.ID, sid account.SI
 		}
 	}
 	return false, nil
+}
+
+// offline returns the account's offline sessions at one client.
+func (c *Client) offline(ctx context.Context, id account.ID, client string) (sessions []*gocloak.UserSessionRepresentation, err error) {
+	err = c.read(ctx, "reading an account's offline sessions", func(ctx context.Context, t *token) (err error) {
+		sessions, err = c.api.GetUserOfflineSessionsForClient(ctx, t.access, c.Realm, string(id), client)
+		return list(sessions, err)
+	})
+	return sessions, err
 }
 
 // offlineClients returns the ids of the clients with an offline session of
