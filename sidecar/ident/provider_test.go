@@ -1,0 +1,62 @@
+package ident_test
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/schleuse/schleuse/sidecar/ident"
+)
+
+func TestParseCaseID(t *testing.T) {
+	for _, good := range []string{"a", "0b5c7e9e-6a3f-4a0e-9d3a-0d8f6f0b8f11", strings.Repeat("x", 128)} {
+		if id, err := ident.ParseCaseID(good); err != nil || string(id) != good {
+			t.Errorf("%s: %q, %v", good, id, err)
+		}
+	}
+	for _, bad := range []string{"", " ", "a b", "a\n", "ä", "a\x00", strings.Repeat("x", 129)} {
+		if id, err := ident.ParseCaseID(bad); err == nil || id != "" {
+			t.Errorf("%q is taken", bad)
+		}
+	}
+}
+
+func TestStates(t *testing.T) {
+	for s, want := range map[ident.State]struct {
+		name  string
+		final bool
+	}{
+		0:                 {"invalid", false},
+		ident.Pending:     {"pending", false},
+		ident.InReview:    {"in_review", false},
+		ident.Succeeded:   {"succeeded", true},
+		ident.Failed:      {"failed", true},
+		ident.Aborted:     {"aborted", true},
+		ident.Expired:     {"expired", true},
+		ident.Expired + 1: {"invalid", false},
+	} {
+		if s.String() != want.name || s.Final() != want.final {
+			t.Errorf("%d: %s, final %v; want %+v", s, s, s.Final(), want)
+		}
+	}
+}
+
+func TestAPersonIsNotPrinted(t *testing.T) {
+	p := ident.Person{Surname: "Geheim", Given: "Geheim", BirthName: "Geheim", BirthDate: "1950-03-04", Postcode: "10115", Country: "DE"}
+	r := ident.Result{State: ident.Succeeded, Procedure: "eid", Person: p}
+	var log bytes.Buffer
+	for _, h := range []slog.Handler{slog.NewTextHandler(&log, nil), slog.NewJSONHandler(&log, nil)} {
+		slog.New(h).Info("x", "person", p, "result", r, "pointer", &p)
+	}
+	printed := log.String() + fmt.Sprintf("%v %+v %#v %s %v %+v %#v", p, p, p, p, r, r, r)
+	for _, secret := range []string{"Geheim", "1950", "10115", "DE"} {
+		if strings.Contains(printed, secret) {
+			t.Errorf("%s is printed: %s", secret, printed)
+		}
+	}
+	if !strings.Contains(log.String(), "procedure=eid") {
+		t.Errorf("the log lacks the procedure: %s", log.String())
+	}
+}
