@@ -45,35 +45,34 @@ func openAssets(files fs.FS, b Brand) (*assets, error) {
 		for name, url := range a.urls {
 			raw = bytes.ReplaceAll(raw, []byte("asset:"+name), []byte(url))
 		}
-		a.add(path.Base(f), raw)
+		a.urls[path.Base(f)] = a.add(path.Base(f), raw)
 	}
 	a.styles = []string{a.urls["kern.min.css"], a.urls["schleuse.css"]}
 	if len(b.CSS) > 0 {
-		a.add("brand.css", b.CSS)
-		a.styles = append(a.styles, a.urls["brand.css"])
+		a.styles = append(a.styles, a.add("brand.css", b.CSS))
 	}
 	if len(b.Logo) > 0 {
-		a.add("logo."+b.logoType(), b.Logo)
-		a.urls["logo"] = a.urls["logo."+b.logoType()]
+		a.urls["logo"] = a.add("logo."+b.logoType(), b.Logo)
 	}
 	return a, nil
 }
 
-func (a *assets) add(name string, raw []byte) {
+// add takes a file in and returns its URL.
+func (a *assets) add(name string, raw []byte) string {
 	sum := sha256.Sum256(raw)
 	ext := path.Ext(name)
 	hashed := strings.TrimSuffix(name, ext) + "." + hex.EncodeToString(sum[:8]) + ext
-	a.urls[name] = AssetsPath + hashed
 	f := asset{kind: kindOf(ext), plain: raw}
-	if ext == ".css" || ext == ".svg" {
+	if ext == ".css" || ext == ".svg" || ext == ".js" {
 		f.small = sync.OnceValue(func() []byte { return compress(raw) })
 	}
 	a.files[hashed] = f
+	return AssetsPath + hashed
 }
 
 func kindOf(ext string) string {
 	return map[string]string{
-		".css": "text/css; charset=utf-8", ".svg": "image/svg+xml", ".png": "image/png", ".woff2": "font/woff2",
+		".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml", ".png": "image/png", ".woff2": "font/woff2",
 	}[ext]
 }
 
@@ -94,7 +93,7 @@ func (a *assets) Styles() []string { return a.styles }
 // Logo returns the URL of the operator's logo, or "".
 func (a *assets) Logo() string { return a.urls["logo"] }
 
-// Assets serves style sheets, fonts and the logo below AssetsPath (which is
+// Assets serves style sheets, fonts, scripts and the logo below AssetsPath (which is
 // not stripped). Their names change with their content: they never expire.
 func (p *Pages) Assets() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -41,6 +41,14 @@ func (f *funcs) checkCall(c *parse.CommandNode) error {
 		if s, ok := literal(c.Args, 1); ok {
 			return f.checkKey(s)
 		}
+	case "jump", "code", "qr":
+		if s, ok := literal(c.Args, 2); ok {
+			return f.checkKey(s)
+		}
+	case "script":
+		if s, ok := literal(c.Args, 2); ok {
+			return f.checkScript(s)
+		}
 	case "checkbox", "choice":
 		if s, ok := literal(c.Args, 4); ok {
 			return f.checkKey(s)
@@ -52,6 +60,13 @@ func (f *funcs) checkCall(c *parse.CommandNode) error {
 func (f *funcs) checkKey(key string) error {
 	if !f.words.has(key) {
 		return fmt.Errorf("there is no text %q", key)
+	}
+	return nil
+}
+
+func (f *funcs) checkScript(name string) error {
+	if _, ok := f.pages.scripts[scriptID{f.set, name}]; !ok {
+		return fmt.Errorf("there is no script %q beside the pages", name)
 	}
 	return nil
 }

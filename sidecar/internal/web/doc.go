@@ -5,7 +5,8 @@
 //
 // Pages work without JavaScript, load nothing from another host, and are
 // served under a Content-Security-Policy that allows neither inline scripts
-// nor inline styles. The base is KERN, the design system of the German public
+// nor inline styles. A page may bring a script that makes it easier to use; the
+// policy of that page alone allows for it. The base is KERN, the design system of the German public
 // administration (see assets/README.md), with a small style sheet of our own.
 //
 // It must not know what a page is for: which step is next, who the person is,

@@ -88,14 +88,14 @@ func (p *Pages) Error(w http.ResponseWriter, r *http.Request, err error, ways ..
 }
 
 func (p *Pages) errorPage(w http.ResponseWriter, r *http.Request, f failure, reference string, ways []Link) {
-	body, err := p.render(r, Page{Name: "error", Data: f, Ways: ways, Fixed: r.Method != http.MethodGet}, reference)
+	body, policy, err := p.render(r, Page{Name: "error", Data: f, Ways: ways, Fixed: r.Method != http.MethodGet}, reference)
 	if err != nil { // a defect of the core's own page; the person still gets an answer
 		p.log().Error("rendering the error page", "reference", reference, "error", err)
 		secure(w.Header(), "")
 		http.Error(w, f.Title+"\n"+reference, f.Status)
 		return
 	}
-	secure(w.Header(), "")
+	secure(w.Header(), policy)
 	p.send(w, r, f.Status, body)
 }
 

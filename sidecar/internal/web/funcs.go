@@ -12,6 +12,7 @@ import (
 // one language.
 type funcs struct {
 	pages *Pages
+	set   string
 	words translator
 	parts *template.Template // the layout's, for what a function renders
 }
@@ -28,6 +29,12 @@ func (f *funcs) table() template.FuncMap {
 		"checkbox": f.checkbox,
 		"choice":   f.choice,
 		"button":   f.button,
+		"jump":     f.jump,
+		"lines":    lines,
+		"list":     f.list,
+		"code":     f.code,
+		"qr":       f.qr,
+		"script":   f.script,
 		"notice":   f.notice,
 		"date":     func(at time.Time) string { return f.words.date(at) },
 		"asset":    f.pages.assets.url,
@@ -111,8 +118,10 @@ type control struct {
 	Type, Value, Autocomplete       string
 	Inputmode, Enterkeyhint, Length string
 	Width, Capitalize               string
+	Rules                           []string
 	Options                         []option
-	Checked, Required               bool
+	Checked                         bool
+	Reveal                          template.HTML // shows and hides what is typed
 }
 
 type option struct{ ID, Value, Label, Hint string }
@@ -120,9 +129,15 @@ type option struct{ ID, Value, Label, Hint string }
 // input is {{input . "name" "option" value …}}. Its label is the text
 // name.label, its hint name.hint where there is one. Options: label, hint
 // (keys), type, value, autocomplete, inputmode, enterkeyhint, maxlength,
-// width ("2", "4", "10", "20": places the field is wide), capitalize.
+// width ("2", "4", "10", "12", "20": places the field is wide), capitalize,
+// rules (lines: what the input must be like, said before typing), reveal (true:
+// what is typed can be shown, with a script of the core). A password is never
+// sent back: its value is left empty.
 func (f *funcs) input(v *view, name string, args ...any) (template.HTML, error) {
 	c, err := f.control(v, name, args)
+	if err == nil {
+		c.Reveal, err = f.reveal(v, c, args)
+	}
 	if err != nil {
 		return "", err
 	}
@@ -146,6 +161,10 @@ func (f *funcs) control(v *view, name string, args []any) (control, error) {
 		Inputmode: get("inputmode", ""), Enterkeyhint: get("enterkeyhint", "go"), Length: get("maxlength", ""),
 		Width: get("width", ""), Capitalize: get("capitalize", "none"),
 	}
+	if c.Type == "password" {
+		c.Value = ""
+	}
+	c.Rules, _ = named["rules"].([]string)
 	if c.Label, err = say(f.words, get("label", name+".label"), nil); err != nil {
 		return c, err
 	}

@@ -22,6 +22,8 @@ func samples() map[string]web.Page {
 	return map[string]web.Page{
 		"ask":              {Set: "demo", Name: "ask", Data: typed{"Erika", ""}, Step: 2, Steps: 3, Ways: ways},
 		"ask-wrong":        {Set: "demo", Name: "ask", Data: typed{"Erika", "4711"}, Step: 2, Steps: 3, Ways: ways, Problems: []flow.Problem{{Field: "digits", Key: "tries", Args: map[string]any{"Count": 2}}}},
+		"show":             {Set: "demo", Name: "show", Data: shown{"https://ident.example/case?id=0123456789abcdef", "471108"}},
+		"show-wrong":       {Set: "demo", Name: "show", Data: shown{"https://ident.example/case?id=0123456789abcdef", "471108"}, Problems: []flow.Problem{{Field: "password", Key: "tries", Args: map[string]any{"Count": 2}}}},
 		"denied":           {Set: "demo", Name: "denied", Data: web.Denied{Key: "no_card"}},
 		"done":             web.Done("/"),
 		"signed-out":       {Name: "signed-out", Next: "/"},
@@ -122,7 +124,7 @@ func look(t *testing.T, tab *browser.Tab, cache, address, picture string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if wrong := strings.HasPrefix(picture, "ask-wrong"); wrong != strings.HasPrefix(focused, "DIV#") {
+	if wrong := strings.Contains(picture, "-wrong"); wrong != strings.HasPrefix(focused, "DIV#") {
 		t.Errorf("%s: the focus is at %q; the summary has it exactly when something is wrong", picture, focused)
 	}
 }

@@ -26,7 +26,10 @@ const Zone = "Europe/Berlin"
 
 // Set is the pages and texts of one extension.
 type Set struct {
-	Pages    fs.FS // NAME.html defining "title" and "main"; _NAME.html = parts that all of them may use
+	// Pages holds NAME.html, which define "title" and "main"; _NAME.html, parts
+	// that all of them may use; NAME.js, scripts that a page brings by
+	// {{script . "NAME.js"}} and must work without.
+	Pages    fs.FS
 	Messages fs.FS // de.json and en.json
 }
 
@@ -44,6 +47,7 @@ type Pages struct {
 	layouts    map[string]*template.Template // by language
 	compiled   map[pageID]*template.Template
 	assets     *assets
+	scripts    map[scriptID]script
 }
 
 type pageID struct{ set, name, lang string }
@@ -62,7 +66,7 @@ func New(b Brand, sets map[string]Set) (*Pages, error) {
 	}
 	p := &Pages{
 		brand: b, zone: zone, catalogues: map[string]*catalogue{},
-		compiled: map[pageID]*template.Template{},
+		compiled: map[pageID]*template.Template{}, scripts: map[scriptID]script{},
 	}
 	tags := make([]language.Tag, 0, len(b.Languages))
 	for _, l := range b.Languages {
@@ -134,9 +138,9 @@ func (p *Pages) compileSet(set string, pages fs.FS) error {
 			own = append(own, n)
 		}
 	}
-	var errs []error
+	errs := []error{p.openScripts(set, pages)}
 	for _, lang := range p.brand.Languages {
-		f := &funcs{pages: p, words: p.translator(set, lang), parts: p.layouts[lang]}
+		f := &funcs{pages: p, set: set, words: p.translator(set, lang), parts: p.layouts[lang]}
 		for _, n := range own {
 			name := strings.TrimSuffix(n, ".html")
 			page, err := template.New(name).Funcs(f.table()).ParseFS(pages, append([]string{n}, parts...)...)

@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"html/template"
 	"net/http"
@@ -13,13 +14,13 @@ import (
 	"github.com/schleuse/schleuse/sidecar/flow"
 )
 
-// contentSecurityPolicy is that of every page: no script at all, styles,
-// fonts and pictures from this host, forms to this host, no framing.
+// contentSecurityPolicy is that of every page: no script (see scriptPolicy for
+// the few that bring one), styles, fonts and pictures from this host, forms to this host, no framing.
 const contentSecurityPolicy = "default-src 'none'; style-src 'self'; img-src 'self' data:; font-src 'self'; " +
 	"frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 
-// secure sets the headers of everything that a person is shown; action is
-// where the page's form goes.
+// secure sets the headers of everything that a person is shown; more is what
+// the page's policy allows for beside the common one.
 //
 // Not among them: Cross-Origin-Opener-Policy, which would cut the opener off
 // from clients that sign in in a pop-up window; Strict-Transport-Security,
@@ -27,8 +28,8 @@ const contentSecurityPolicy = "default-src 'none'; style-src 'self'; img-src 'se
 // rather than no-referrer, under which browsers send `Origin: null` with our
 // own forms, so that those without Sec-Fetch-Site could not be told from
 // foreign ones.
-func secure(h http.Header, action string) {
-	h.Set("Content-Security-Policy", contentSecurityPolicy+formAction(action))
+func secure(h http.Header, more string) {
+	h.Set("Content-Security-Policy", contentSecurityPolicy+more)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Referrer-Policy", "same-origin")
@@ -41,7 +42,7 @@ func secure(h http.Header, action string) {
 // Render answers with a page. What goes wrong in rendering becomes the error
 // page: nothing has been sent by then.
 func (p *Pages) Render(w http.ResponseWriter, r *http.Request, pg Page) {
-	body, err := p.render(r, pg, "")
+	body, policy, err := p.render(r, pg, "")
 	if err != nil {
 		p.Error(w, r, fmt.Errorf("rendering page %s of %q: %w", pg.Name, pg.Set, err))
 		return
@@ -49,7 +50,7 @@ func (p *Pages) Render(w http.ResponseWriter, r *http.Request, pg Page) {
 	if pg.Refresh > 0 {
 		w.Header().Set("Refresh", refresh(pg))
 	}
-	secure(w.Header(), pg.Action)
+	secure(w.Header(), policy)
 	p.send(w, r, max(pg.Status, http.StatusOK), body)
 }
 
@@ -91,11 +92,12 @@ func formAction(action string) string {
 	return ""
 }
 
-func (p *Pages) render(r *http.Request, pg Page, reference string) ([]byte, error) {
+// render returns the page, and what its policy allows for.
+func (p *Pages) render(r *http.Request, pg Page, reference string) (body []byte, policy string, err error) {
 	lang := p.Language(r)
 	page, ok := p.lookup(pg.Set, pg.Name, lang)
 	if !ok {
-		return nil, fmt.Errorf("there is no such page")
+		return nil, "", errors.New("there is no such page")
 	}
 	words := p.translator(pg.Set, lang)
 	v := &view{Page: pg, Brand: &p.brand, Language: lang, Assets: p.assets, Reference: reference}
@@ -105,14 +107,17 @@ func (p *Pages) render(r *http.Request, pg Page, reference string) ([]byte, erro
 		if l.Key != "" {
 			text, ok := words.find(l.Key, nil)
 			if !ok {
-				return nil, fmt.Errorf("there is no text %q", l.Key)
+				return nil, "", fmt.Errorf("there is no text %q", l.Key)
 			}
 			l.Text = text
 		}
 		v.Ways[i] = l
 	}
 	p.offerSwitch(v, r)
-	return compose(page, p.layouts[lang], v)
+	if body, err = compose(page, p.layouts[lang], v); v.scripted {
+		policy = scriptPolicy
+	}
+	return body, formAction(pg.Action) + policy, err
 }
 
 // compose renders the page's own parts, then the layout around them.

@@ -93,6 +93,7 @@ type view struct {
 	Assets    *assets
 	Back      string
 	Reference string
+	scripted  bool // the page has brought a script
 }
 
 // mistake is a flow.Problem in words.
