@@ -8,6 +8,7 @@ import (
 	"io/fs"
 
 	"github.com/schleuse/schleuse/sidecar/extension"
+	"github.com/schleuse/schleuse/sidecar/flow"
 )
 
 //go:embed pages/*.html messages/*.json
@@ -52,7 +53,7 @@ func (t Text) validate(name string) error {
 // Factory returns the kind "kvnr".
 func Factory() extension.Factory {
 	f := extension.Define("kvnr", func() Config { return Config{Strict: true} }, open)
-	f.Place = extension.InFront
+	f.Place = flow.InFront
 	return f
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/schleuse/schleuse/sidecar/command"
 	"github.com/schleuse/schleuse/sidecar/extension"
+	"github.com/schleuse/schleuse/sidecar/flow"
 )
 
 // settings are those of the test's own extension.
@@ -30,7 +31,7 @@ func (s settings) Validate() error {
 	return nil
 }
 
-func door(kind string, place extension.Place) extension.Factory {
+func door(kind string, place flow.Place) extension.Factory {
 	f := extension.Define(kind, func() settings { return settings{Tries: 3} },
 		func(context.Context, extension.Host, settings) (extension.Parts, error) {
 			return extension.Parts{}, nil
@@ -41,7 +42,7 @@ func door(kind string, place extension.Place) extension.Factory {
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"schleuse": func() { command.Main(door("door", extension.InFront), door("knock", extension.Behind)) },
+		"schleuse": func() { command.Main(door("door", flow.InFront), door("knock", flow.Behind)) },
 	})
 }
 

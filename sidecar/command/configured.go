@@ -56,11 +56,11 @@ func misplaced(cfg *config.Config, factories []extension.Factory) (out strictyam
 	if cfg.Gate == nil {
 		return nil
 	}
-	place, wrong := extension.InFront, "stands only behind keycloak: in front of it nobody is known"
+	place, wrong := flow.InFront, "stands only behind keycloak: in front of it nobody is known"
 	for i, entry := range cfg.Gate.Flows.Login {
 		for _, name := range entry.Any {
 			if flow.StepName(name) == flow.Keycloak {
-				place, wrong = extension.Behind, "stands only in front of keycloak: it proves nothing about a person"
+				place, wrong = flow.Behind, "stands only in front of keycloak: it proves nothing about a person"
 				continue
 			}
 			f := slices.IndexFunc(factories, func(f extension.Factory) bool { return f.Kind == cfg.Extensions[name].Kind })

@@ -29,18 +29,8 @@ type Factory struct {
 	// may be nil.
 	Files func(decode func(into any) error) []string
 	// Place is where in a flow the step may stand.
-	Place Place
+	Place flow.Place
 }
-
-// Place is a side of Keycloak's own login. A step on the wrong side would ask
-// for nothing, or ask somebody of whom nothing is known.
-type Place uint8
-
-// The places.
-const (
-	Behind  Place = iota // somebody has signed in; what the step establishes identifies them
-	InFront              // nobody is known and nothing is stored; nothing is proven
-)
 
 // Validator is implemented by a configuration that has rules beyond its types.
 type Validator interface {

@@ -47,6 +47,8 @@ type Stage struct {
 	Members  *membertest.Directory
 	Records  *Records
 	Counters *Counters
+	Outbox   *Outbox
+	Notices  *Notices
 	Audit    *audittest.Log
 
 	log *logBuffer
@@ -59,12 +61,13 @@ func NewStage(name string) *Stage {
 		Clock:   clock,
 		Realm:   accounttest.New(account.Account{ID: Account, Username: Number.Username(), Enabled: true}),
 		Members: membertest.New(Person()), Records: NewRecords(clock.Now), Counters: NewCounters(clock.Now),
-		Audit: &audittest.Log{Now: clock.Now}, log: &logBuffer{},
+		Outbox: NewOutbox(clock.Now), Notices: &Notices{}, Audit: &audittest.Log{Now: clock.Now}, log: &logBuffer{},
 	}
+	s.Realm.Now = clock.Now
 	s.Host = extension.Host{
 		Name: name, Log: slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: withoutTime})),
 		Now: clock.Now, Accounts: s.Realm, Members: s.Members, Records: s.Records, Counters: s.Counters, Audit: s.Audit,
-		Hash: hash, Help: "0800 000000",
+		Outbox: s.Outbox, Notify: s.Notices, Hash: hash, Help: "0800 000000",
 	}
 	return s
 }
