@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/schleuse/schleuse/sidecar/extension"
+	"github.com/schleuse/schleuse/sidecar/member"
 )
 
 //go:embed pages/*.html messages/*.json
@@ -24,6 +25,9 @@ type Config struct {
 	Lock time.Duration `yaml:"lock"`
 	// TriesPerCard is how many wrong answers a card bears in its life. 1 to 50.
 	TriesPerCard int `yaml:"tries_per_card"`
+	// FromAge is the age in years from which one may have an own account, 0 to
+	// 18; 0 leaves it to the status in the master data.
+	FromAge int `yaml:"from_age"`
 }
 
 // Validate implements extension.Validator.
@@ -31,6 +35,7 @@ func (c Config) Validate() error {
 	return errors.Join(
 		between("tries", c.Tries, 1, 10),
 		between("tries_per_card", c.TriesPerCard, 1, 50),
+		between("from_age", c.FromAge, 0, 18),
 		between("lock", c.Lock, time.Minute, 90*24*time.Hour),
 	)
 }
@@ -44,7 +49,9 @@ func between[N int | time.Duration](name string, n, least, most N) error {
 
 // Factory returns the kind "egk".
 func Factory() extension.Factory {
-	return extension.Define("egk", func() Config { return Config{Tries: 3, Lock: 24 * time.Hour, TriesPerCard: 5} }, open)
+	return extension.Define("egk", func() Config {
+		return Config{Tries: 3, Lock: 24 * time.Hour, TriesPerCard: 5, FromAge: member.OwnAccountAge}
+	}, open)
 }
 
 func open(_ context.Context, host extension.Host, c Config) (extension.Parts, error) {

@@ -37,6 +37,15 @@ func has(status member.Status, cards ...member.Card) func(*extensiontest.Stage) 
 	}
 }
 
+// bornOn makes Person one of this birth date.
+func bornOn(birth string) func(*extensiontest.Stage) {
+	return func(s *extensiontest.Stage) {
+		p := extensiontest.Person()
+		p.BirthDate = birth
+		s.Members.Put(p)
+	}
+}
+
 var (
 	old     = member.Card{LastFour: "1111", State: member.CardActive, ValidFrom: day("2019-04-01")}
 	arrived = member.Card{LastFour: "2222", State: member.CardOrdered, ValidFrom: day("2026-11-24")}
@@ -93,6 +102,8 @@ func TestExtension(t *testing.T) {
 		"not yet":                {has(member.StatusNotYet, old), nil, deny("not_yet")},
 		"deceased":               {has(member.StatusDeceased, old), nil, deny("deceased")},
 		"under age":              {has(member.StatusUnderAge, old), nil, deny("under_age")},
+		"too young by a day":     {bornOn("2011-11-25"), nil, deny("under_age")},
+		"old enough":             {bornOn("2011-11-24"), digits("7391"), done},
 		"represented":            {has(member.StatusRepresented, old), nil, deny("represented")},
 		"of unknown status":      {has(member.StatusUnknown, old), nil, deny("not_on_file")},
 		"of a status to come":    {has(member.StatusRepresented+1, old), nil, deny("not_on_file")},
@@ -108,6 +119,9 @@ func TestExtension(t *testing.T) {
 	}
 	cases = append(cases, extensiontest.Case{
 		Name: "not on file", Attempt: func(a *flow.Attempt) { a.Number = "B123456782" }, Want: deny("not_on_file"),
+	})
+	cases = append(cases, extensiontest.Case{
+		Name: "age left to the status", Config: "from_age: 0", Arrange: bornOn("2020-01-01"), Answers: digits("7391"), Want: done,
 	})
 	extensiontest.Run(t, egk.Factory, cases...)
 }
@@ -431,7 +445,7 @@ func TestSettings(t *testing.T) {
 	s.expect(s.begins(s.Attempt()), "denied.locked")
 	s.Clock.Pass(24 * time.Hour)
 	s.expect(s.says(s.Attempt(), "0001"), "denied.used_up")
-	for _, config := range []string{"tries: 0", "tries: 11", "lock: 0s", "lock: 91d", "tries_per_card: 0", "tries_per_card: 51", "tries: -1"} {
+	for _, config := range []string{"tries: 0", "tries: 11", "lock: 0s", "lock: 91d", "tries_per_card: 0", "tries_per_card: 51", "from_age: -1", "from_age: 19", "tries: -1"} {
 		if err := egk.Factory().Check(extensiontest.Decoder(config)); err == nil {
 			t.Errorf("%s: no error", config)
 		}

@@ -150,11 +150,11 @@ func (s *step) cards(ctx context.Context, a *flow.Attempt) ([]member.Card, refus
 	if err != nil {
 		return nil, refusal{}, err
 	}
-	if key := keyOf(m.Status); key != "" {
+	now := s.host.Now()
+	if key := m.Standing(now, s.limits.config.FromAge).Refusal(); key != "" {
 		return nil, refusal{key: key}, nil
 	}
 	var cards []member.Card
-	now := s.host.Now()
 	for _, c := range m.Cards {
 		if c.Proves(now) {
 			cards = append(cards, c)
@@ -167,25 +167,6 @@ func (s *step) cards(ctx context.Context, a *flow.Attempt) ([]member.Card, refus
 		return nil, refusal{key: "under_way"}, nil
 	}
 	return nil, refusal{key: "no_card"}, nil
-}
-
-// keyOf says why a person of this status cannot go on; "" = they can.
-func keyOf(s member.Status) string {
-	switch s {
-	case member.StatusActive:
-		return ""
-	case member.StatusNotYet:
-		return "not_yet"
-	case member.StatusLeft:
-		return "left"
-	case member.StatusDeceased:
-		return "deceased"
-	case member.StatusUnderAge:
-		return "under_age"
-	case member.StatusRepresented:
-		return "represented"
-	}
-	return "not_on_file"
 }
 
 // offer describes the step where the person chooses a way.

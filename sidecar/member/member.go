@@ -3,6 +3,7 @@ package member
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 )
 
@@ -53,6 +54,15 @@ type Member struct {
 	Mail       string
 	Cards      []Card // newest last, at most 20
 }
+
+// String hides the person, so that printing one by accident tells nothing.
+func (m Member) String() string { return "Member(hidden)" }
+
+// GoString hides the person from %#v too.
+func (m Member) GoString() string { return m.String() }
+
+// LogValue hides the person from a log that writes fields.
+func (m Member) LogValue() slog.Value { return slog.StringValue(m.String()) }
 
 // ErrNotFound says that the master data has no person with this number.
 // ErrUnavailable says that it could not be asked: nothing may be concluded.

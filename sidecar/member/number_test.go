@@ -1,9 +1,11 @@
 package member_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -160,6 +162,18 @@ func TestKVNRTellsNothing(t *testing.T) {
 	}
 	if n.Username() != "a123456780" {
 		t.Errorf("user name %q", n.Username())
+	}
+}
+
+func TestAMemberIsNotPrinted(t *testing.T) {
+	m := member.Member{KVNR: "A123456780", Surname: "Geheim", BirthDate: "1950-03-04", Cards: []member.Card{{LastFour: "0042"}}}
+	var log bytes.Buffer
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "member", m)
+	printed := log.String() + fmt.Sprintf("%v %+v %#v %s %v", m, m, m, m, []member.Member{m})
+	for _, secret := range []string{"123456780", "Geheim", "1950", "0042"} {
+		if strings.Contains(printed, secret) {
+			t.Errorf("%s is printed: %s", secret, printed)
+		}
 	}
 }
 
