@@ -34,7 +34,6 @@ func TestAnAccountsIDTellsNoNumber(t *testing.T) {
 			t.Fatal(err)
 		}
 		page := s.get(pushed.String())
-		page = s.submit(s.form(page, "password"), url.Values{"username": {"x"}, "password": {"wrong"}})
 		if strings.Contains(strings.ToUpper(string(page.Body)), s.person.Number) {
 			t.Errorf("with the roles %v: the page shows the number: %s", roles, page.Text())
 		}

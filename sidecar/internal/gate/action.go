@@ -14,9 +14,10 @@ import (
 )
 
 const (
-	paramAction = "kc_action"
-	maxAction   = 128
-	restartName = "KC_RESTART"
+	paramAction     = "kc_action"
+	paramRequestURI = "request_uri"
+	maxAction       = 128 // bytes
+	restartName     = "KC_RESTART"
 )
 
 // wantedAction is a kc_action (change the password, enrol an authenticator)
@@ -39,18 +40,19 @@ func (h *handler) actionAsked(ctx context.Context, x *exchange) (wantedAction, e
 		}
 		return a, fault.New(fault.Invalid, "invalid", errors.New("the request's parameters cannot be read"))
 	case wire.Pushed:
-		p, err := h.Pushed.Pushed(ctx, HashOf(x.ask.RequestURI))
+		p, err := h.pushedUnder(x.client, x.ask.RequestURI)
 		switch {
-		case errors.Is(err, ErrNoRecord) && h.observed(ctx, "pushed"):
+		case err != nil && h.observed(ctx, "pushed"):
 			return a, nil
-		case errors.Is(err, ErrNoRecord):
-			return a, gone(err)
 		case err != nil:
-			return a, laterFault(err)
+			return a, notPushed(err)
 		}
-		x.silent = x.silent || p.PromptNone
-		if p.Action != "" || p.Signed {
-			a = wantedAction{there: true, value: p.Action, inside: p.Signed}
+		x.push = p
+		if p.Prompted {
+			x.silent = p.Silent
+		}
+		if p.Action != "" || p.Inside {
+			a = wantedAction{there: true, value: p.Action, inside: p.Inside}
 		}
 	}
 	return a, nil
@@ -107,9 +109,8 @@ const keepActing = 12 * time.Hour
 // recordActing remembers that an action waits in a tab. Somebody who is
 // cleared could begin one, throw the browser's cookies away and let another
 // person's password end the login: in such a tab no number is asked again.
-func (h *handler) recordActing(ctx context.Context, key string, x *exchange) error {
-	p := Pushed{Client: x.client, Action: x.action, Signed: x.action == "", Expires: h.Now().Add(keepActing)}
-	if err := h.Pushed.RecordPushed(ctx, tabHash(key), p); err != nil {
+func (h *handler) recordActing(ctx context.Context, key string) error {
+	if err := h.Actions.RecordAction(ctx, tabHash(key), h.Now().Add(keepActing)); err != nil {
 		return fmt.Errorf("recording a tab with an action: %w", err)
 	}
 	return nil
@@ -117,14 +118,10 @@ func (h *handler) recordActing(ctx context.Context, key string, x *exchange) err
 
 // acts reports whether an action waits in a tab.
 func (h *handler) acts(ctx context.Context, key string) (bool, error) {
-	_, err := h.Pushed.Pushed(ctx, tabHash(key))
-	if errors.Is(err, ErrNoRecord) {
-		return false, nil
-	}
-	return err == nil, err
+	return h.Actions.ActionWaits(ctx, tabHash(key))
 }
 
-// tabHash is a name that no request_uri has.
+// tabHash is a name that no code has.
 func tabHash(key string) Hash { return HashOf("tab " + key) }
 
 // dropRestart removes the cookie by which a login starts again.

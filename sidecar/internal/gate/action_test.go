@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -267,19 +268,6 @@ func TestPushedRequest(t *testing.T) {
 			t.Errorf("leads to %s", to)
 		}
 	})
-	t.Run("not pushed here", func(t *testing.T) {
-		w := newWorld(t)
-		w.browser().get(pushedURL("urn:ietf:params:oauth:request_uri:x")).want(http.StatusGone)
-		if w.keycloak.count("/auth") != 0 {
-			t.Error("went upstream")
-		}
-	})
-	t.Run("record cannot be written", func(t *testing.T) {
-		w := newWorld(t)
-		w.records.break_(errDown)
-		w.browser().do(http.MethodPost, oidcPath+"/ext/par/request", url.Values{"client_id": {"app"}}).
-			want(http.StatusServiceUnavailable).shows("temporarily_unavailable")
-	})
 	t.Run("encrypted object", func(t *testing.T) {
 		w := newWorld(t)
 		w.browser().do(http.MethodPost, oidcPath+"/ext/par/request", url.Values{"client_id": {"app"}, "request": {"a.b.c.d.e"}}).
@@ -296,6 +284,115 @@ func TestPushedRequest(t *testing.T) {
 			t.Errorf("again: %s", to)
 		}
 	})
+}
+
+// TestPushedRequestHasTheGatesAddress: what the gate must know of a pushed
+// request travels in the address that the client gets. Nothing is stored, and
+// only the client that pushed gets anywhere with it, as long as Keycloak said.
+func TestPushedRequestHasTheGatesAddress(t *testing.T) {
+	w, b := signedIn(t, account.Cleared)
+	rows := w.records.rows()
+	uri := w.push(url.Values{"state": {"s"}})
+	if w.keycloak.pushed[uri] != nil || !strings.HasPrefix(uri, "urn:ietf:params:oauth:request_uri:") || len(uri) > 512 {
+		t.Fatalf("the client got %s", uri)
+	}
+	if got := w.records.rows(); got != rows {
+		t.Errorf("%d rows, and %d before", got, rows)
+	}
+	for range 2 { // whether it may be used again is Keycloak's to say
+		if codeOf(b.get(pushedURL(uri)).want(http.StatusFound)) == "" {
+			t.Fatal("no code")
+		}
+	}
+	r, _ := w.keycloak.last("/auth")
+	if own := r.URL.Query().Get("request_uri"); w.keycloak.pushed[own] == nil {
+		t.Errorf("Keycloak was asked for %s", own)
+	}
+	for name, target := range map[string]string{
+		"keycloak's own":   pushedURL(r.URL.Query().Get("request_uri")),
+		"another":          pushedURL("urn:ietf:params:oauth:request_uri:x"),
+		"changed":          pushedURL(uri[:len(uri)-8] + "AAAAAAAA"),
+		"another client":   strings.Replace(pushedURL(uri), "client_id=app", "client_id=other", 1),
+		"the number's":     pushedURL("urn:ietf:params:oauth:request_uri:" + b.cookies["__Host-schleuse-number"]),
+		"without a client": strings.Replace(pushedURL(uri), "client_id=app", "client_id=", 1),
+	} {
+		before := w.keycloak.count("/auth")
+		if b.get(target).want(http.StatusBadRequest); w.keycloak.count("/auth") != before {
+			t.Errorf("%s: went upstream", name)
+		}
+	}
+	w.clock.Pass(1800*time.Second + time.Minute)
+	b.get(pushedURL(uri)).want(http.StatusBadRequest)
+}
+
+// TestPushedAnswerIsTheClients: all of it is as Keycloak gave it, the address
+// apart; one that Keycloak should not give is not passed on.
+func TestPushedAnswerIsTheClients(t *testing.T) {
+	w := newWorld(t)
+	answer := `{"request_uri":"urn:ietf:params:oauth:request_uri:abc","expires_in":77,"more":{"a":[1]}}`
+	w.keycloak.respond = func(rw http.ResponseWriter, _ *http.Request) bool {
+		rw.Header().Set("Content-Type", "application/json")
+		rw.WriteHeader(http.StatusCreated)
+		rw.Write([]byte(answer))
+		return true
+	}
+	push := func() response {
+		return w.browser().do(http.MethodPost, oidcPath+"/ext/par/request", url.Values{"client_id": {"app"}})
+	}
+	got := push().want(http.StatusCreated).shows(`"expires_in":77`).shows(`"more":{"a":[1]}`)
+	if n, err := strconv.Atoi(got.Header().Get("Content-Length")); err != nil || n != got.Body.Len() {
+		t.Errorf("Content-Length %d of %d bytes", n, got.Body.Len())
+	}
+	for _, bad := range []string{"https://login.test/x", "urn:ietf:params:oauth:request_uri:" + strings.Repeat("x", 129)} {
+		answer = `{"request_uri":"` + bad + `","expires_in":60}`
+		push().want(http.StatusBadGateway)
+	}
+}
+
+// TestPromptThatWasPushedCounts: Keycloak hears the one beside it only where
+// none was pushed.
+func TestPromptThatWasPushedCounts(t *testing.T) {
+	w := newWorld(t)
+	b := w.browser()
+	for _, pushed := range []url.Values{{"prompt": {"login"}}, {"request": {object(t, map[string]string{"state": "s"})}}} {
+		b.get(pushedURL(w.push(pushed), "prompt", "none")).want(http.StatusOK).shows("ask for number")
+	}
+	for _, pushed := range []url.Values{{}, {"prompt": {"create"}}} {
+		if to := b.get(pushedURL(w.push(pushed), "prompt", "none")).location(); !strings.Contains(to, "login_required") {
+			t.Errorf("%v leads to %s", pushed, to)
+		}
+	}
+	if to := b.get(pushedURL(w.push(url.Values{"prompt": {"none"}}), "prompt", "login")).location(); !strings.Contains(to, "login_required") {
+		t.Errorf("leads to %s", to)
+	}
+}
+
+// TestPushedByAClientThatShowsItsNameElsewhere: its address is bound to it all
+// the same.
+func TestPushedByAClientThatShowsItsNameElsewhere(t *testing.T) {
+	w, b := signedIn(t, account.Cleared)
+	form := url.Values{"redirect_uri": {"https://app.test/cb"}}
+	basic := func(r *http.Request) { r.SetBasicAuth("app", "secret") }
+	var body map[string]any
+	pushed := w.browser().do(http.MethodPost, oidcPath+"/ext/par/request", form, basic).want(http.StatusCreated)
+	if err := json.Unmarshal(pushed.Body.Bytes(), &body); err != nil {
+		t.Fatal(err)
+	}
+	if codeOf(b.get(pushedURL(body["request_uri"].(string))).want(http.StatusFound)) == "" {
+		t.Error("no code")
+	}
+}
+
+// TestPushedWhileObserving: an action that the gate let be pushed stands in
+// what Keycloak has, and is refused to somebody uncleared once the gate does
+// more than observe.
+func TestPushedWhileObserving(t *testing.T) {
+	w := newWorld(t, func(g *gate.Gate) { g.Settings.Observe = true })
+	uri := w.push(url.Values{"kc_action": {"CONFIGURE_TOTP"}})
+	w.gate.Settings.Observe = false
+	if to := w.browser().get(pushedURL(uri)).location(); !strings.Contains(to, "error=interaction_required") {
+		t.Errorf("leads to %s", to)
+	}
 }
 
 // TestObserve: nothing is asked or refused, all is reported; the

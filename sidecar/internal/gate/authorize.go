@@ -35,7 +35,7 @@ func (h *handler) enter(w http.ResponseWriter, r *http.Request, x *exchange, bod
 	if err != nil {
 		return malformed(err)
 	}
-	x.ask, x.client, x.silent = &ask, ask.Client, ask.Asks("none")
+	x.ask, x.client, x.silent, x.push = &ask, ask.Client, ask.Asks("none"), nil
 	if h.staffEntry(w, x) {
 		return nil
 	}
@@ -98,8 +98,12 @@ func (h *handler) forwardAuthorization(w http.ResponseWriter, r *http.Request, x
 	h.forwardRead(w, r, x, params)
 }
 
-// forwardRead sends on what was read, in the form in which it was read.
+// forwardRead sends on what was read, in the form in which it was read. A
+// pushed request goes by Keycloak's name for it.
 func (h *handler) forwardRead(w http.ResponseWriter, r *http.Request, x *exchange, params wire.Params) {
+	if x.push != nil {
+		params = params.With(paramRequestURI, wire.PushedURI(x.push.Reference))
+	}
 	if r.Method == http.MethodPost {
 		x.query, x.body = "", []byte(params.Encode())
 	} else if !slices.Equal(params, x.ask.Params) {
@@ -129,7 +133,7 @@ func (h *handler) remember(x *exchange) {
 func (h *handler) bindTab(ctx context.Context, x *exchange, resp *http.Response) error {
 	key := string(wire.TabOfAnswer(h.origin, resp.Header, x.page))
 	if key != "" && x.acting {
-		if err := h.recordActing(ctx, key, x); err != nil {
+		if err := h.recordActing(ctx, key); err != nil {
 			return h.answer(laterFault(err))
 		}
 	}

@@ -38,7 +38,7 @@ type exchange struct {
 	failed bool                // only an error may come back
 
 	token *tokenExchange // on the token endpoint
-	push  *Pushed        // on the endpoint of pushed requests
+	push  *pushed        // on the endpoint of pushed requests, and where one of them is used
 
 	query string // for Keycloak
 	body  []byte // for Keycloak, when it was read; nil = the request's own

@@ -32,7 +32,7 @@ type Gate struct {
 	Accounts account.Accounts
 	Codes    Codes
 	Logins   Logins
-	Pushed   PushedRequests
+	Actions  Actions
 	Pages    *web.Pages
 	Seals    Sealer
 	Audit    audit.Log

@@ -12,8 +12,7 @@ import (
 // ErrNoRecord says that nothing is stored under a key, or that it has expired.
 var ErrNoRecord = errors.New("no such record")
 
-// Hash is the stored image of a code or a request_uri, which are random
-// already.
+// Hash is the stored image of a code or a tab_id, which are random already.
 type Hash [sha256.Size]byte
 
 // HashOf returns the image of a secret.
@@ -58,18 +57,10 @@ type Logins interface {
 	ForgetLogin(ctx context.Context, sid account.SID) error
 }
 
-// Pushed is what matters of a pushed authorization request (RFC 9126).
-type Pushed struct {
-	Client     string
-	Action     string // the kc_action that was pushed, at most 128 characters; "" = none
-	Signed     bool   // the action stands in a signed request object and cannot be taken out
-	PromptNone bool   // it carries prompt=none
-	Expires    time.Time
-}
-
-// PushedRequests records pushed authorization requests by their request_uri.
-type PushedRequests interface {
-	RecordPushed(ctx context.Context, h Hash, p Pushed) error
-	// Pushed returns the record, or ErrNoRecord.
-	Pushed(ctx context.Context, h Hash) (Pushed, error)
+// Actions records the tabs in which a kc_action waits, by HashOf.
+type Actions interface {
+	// RecordAction must be durable before the tab's page leaves.
+	RecordAction(ctx context.Context, h Hash, until time.Time) error
+	// ActionWaits reports whether one was recorded, and its time is not over.
+	ActionWaits(ctx context.Context, h Hash) (bool, error)
 }

@@ -30,7 +30,7 @@ func (h *handler) respond(resp *http.Response) error {
 		return h.tokenAnswer(ctx, x, resp)
 	case wire.PAR:
 		resp.Header.Del("Set-Cookie")
-		return h.pushedAnswer(ctx, x, resp)
+		return h.pushedAnswer(x, resp)
 	}
 	login, err := wire.ReadAnswer(resp.Header, h.Now())
 	if err != nil {
@@ -180,9 +180,13 @@ func takeBody(resp *http.Response, limit int) ([]byte, error) {
 	if err := resp.Body.Close(); err != nil {
 		return nil, fmt.Errorf("reading an answer: %w", err)
 	}
+	giveBody(resp, body)
+	return body, nil
+}
+
+func giveBody(resp *http.Response, body []byte) {
 	resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	resp.Header.Set("Content-Length", strconv.Itoa(len(body)))
-	return body, nil
 }
 
 // repeatUnknown answers a silent request as if nobody were signed in: Keycloak

@@ -60,7 +60,7 @@ func newWorld(t *testing.T, change ...func(*gate.Gate)) *world {
 			PlainClients: []string{"partner"}, Start: map[string]string{"app": "https://app.test/"},
 			Since: day(time.December, 1),
 		},
-		Engine: w.engine(), Accounts: k, Codes: w.records, Logins: w.records, Pushed: w.records,
+		Engine: w.engine(), Accounts: k, Codes: w.records, Logins: w.records, Actions: w.records,
 		Pages: newPages(t), Seals: newSeals(t), Audit: w.audit, Log: slog.New(slog.DiscardHandler),
 		Now: clock.Now, Metrics: gate.NewMetrics(prometheus.NewRegistry()),
 	}
@@ -165,13 +165,20 @@ type records struct {
 	mu     sync.Mutex
 	codes  map[gate.Hash]gate.Code
 	logins map[account.SID]gate.Login
-	pushed map[gate.Hash]gate.Pushed
+	acting map[gate.Hash]time.Time
 	taken  int // logins, by the sweep
 	fail   error
 }
 
 func newRecords() *records {
-	return &records{codes: map[gate.Hash]gate.Code{}, logins: map[account.SID]gate.Login{}, pushed: map[gate.Hash]gate.Pushed{}}
+	return &records{codes: map[gate.Hash]gate.Code{}, logins: map[account.SID]gate.Login{}, acting: map[gate.Hash]time.Time{}}
+}
+
+// rows is how much is stored.
+func (r *records) rows() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.codes) + len(r.logins) + len(r.acting)
 }
 
 func (r *records) break_(err error) {
@@ -231,15 +238,18 @@ func (r *records) ForgetLogin(_ context.Context, sid account.SID) error {
 	return r.fail
 }
 
-func (r *records) RecordPushed(_ context.Context, h gate.Hash, p gate.Pushed) error {
+func (r *records) RecordAction(_ context.Context, h gate.Hash, until time.Time) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.pushed[h] = p
+	r.acting[h] = until
 	return r.fail
 }
 
-func (r *records) Pushed(_ context.Context, h gate.Hash) (gate.Pushed, error) {
-	return recorded(r, func() (gate.Pushed, bool) { p, ok := r.pushed[h]; return p, ok })
+func (r *records) ActionWaits(_ context.Context, h gate.Hash) (bool, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, waits := r.acting[h]
+	return waits, r.fail
 }
 
 func recorded[T any](r *records, find func() (T, bool)) (T, error) {

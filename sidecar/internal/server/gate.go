@@ -63,7 +63,7 @@ func (h *house) openGate(context.Context) error {
 		Accounts: h.keycloak,
 		Codes:    h.store.Codes(),
 		Logins:   h.store.Logins(),
-		Pushed:   h.store.Pushed(),
+		Actions:  h.store.Actions(),
 		Pages:    h.pages,
 		Seals:    seals{h.ring},
 		Audit:    h.store.Audit(),

@@ -74,24 +74,28 @@ func (c codes) RecordCode(ctx context.Context, h gate.Hash, code gate.Code) erro
 
 func (c codes) Code(ctx context.Context, h gate.Hash) (gate.Code, error) { return c.find(ctx, h) }
 
-// pushed implements gate.PushedRequests.
-type pushed struct{ shelf[gate.Pushed] }
+// actions implements gate.Actions.
+type actions struct{ *Store }
 
-// Pushed returns the gate's port for pushed authorization requests.
-func (s *Store) Pushed() gate.PushedRequests {
-	return pushed{shelf[gate.Pushed]{
-		Store: s, column: "pushed.record", description: "a pushed request",
-		put:     "INSERT INTO pushed (hash, record, expires) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-		get:     "SELECT record FROM pushed WHERE hash = $1",
-		expires: func(p gate.Pushed) time.Time { return p.Expires },
-	}}
+// Actions returns the gate's port for tabs in which an action waits.
+func (s *Store) Actions() gate.Actions { return actions{s} }
+
+func (s actions) RecordAction(ctx context.Context, h gate.Hash, until time.Time) error {
+	if until.IsZero() {
+		return errors.New("recording an action without expiry")
+	}
+	return s.write(ctx, "recording an action", func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "INSERT INTO acting (hash, expires) VALUES ($1, $2) ON CONFLICT DO NOTHING", h[:], micros(until))
+		return err
+	})
 }
 
-func (p pushed) RecordPushed(ctx context.Context, h gate.Hash, r gate.Pushed) error {
-	return p.record(ctx, h, r)
+func (s actions) ActionWaits(ctx context.Context, h gate.Hash) (waits bool, err error) {
+	err = s.read(ctx, "reading an action", func(ctx context.Context, q querier) error {
+		return q.QueryRowContext(ctx, "SELECT count(*) > 0 FROM acting WHERE hash = $1 AND expires > $2", h[:], micros(s.now())).Scan(&waits)
+	})
+	return waits, err
 }
-
-func (p pushed) Pushed(ctx context.Context, h gate.Hash) (gate.Pushed, error) { return p.find(ctx, h) }
 
 // ErrOtherPerson says that a session is already recorded as somebody else's.
 var ErrOtherPerson = errors.New("the session is recorded as another person's")

@@ -16,7 +16,7 @@ const (
 
 // Swept is how many rows that had expired were removed.
 type Swept struct {
-	Attempts, Codes, Pushed, Logins, Sessions, Records, Counters int
+	Attempts, Codes, Actions, Logins, Sessions, Records, Counters int
 }
 
 // Sweep removes what has expired, at most 10,000 rows of a table. It may run
@@ -30,7 +30,7 @@ func (s *Store) Sweep(ctx context.Context) (Swept, error) {
 	}{
 		{"DELETE FROM attempts WHERE id IN (SELECT id FROM attempts WHERE expires <= $1 LIMIT $2)", &out.Attempts},
 		{"DELETE FROM codes WHERE hash IN (SELECT hash FROM codes WHERE expires <= $1 LIMIT $2)", &out.Codes},
-		{"DELETE FROM pushed WHERE hash IN (SELECT hash FROM pushed WHERE expires <= $1 LIMIT $2)", &out.Pushed},
+		{"DELETE FROM acting WHERE hash IN (SELECT hash FROM acting WHERE expires <= $1 LIMIT $2)", &out.Actions},
 		{"DELETE FROM logins WHERE sid IN (SELECT sid FROM logins WHERE expires <= $1 LIMIT $2)", &out.Logins},
 		{"DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires <= $1 LIMIT $2)", &out.Sessions},
 		{"DELETE FROM records WHERE key IN (SELECT key FROM records WHERE expires <= $1 LIMIT $2)", &out.Records},

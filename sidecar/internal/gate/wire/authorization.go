@@ -65,13 +65,25 @@ func ReadAuthorization(method string, t Target, h http.Header, body []byte) (Aut
 	return readAuthorization(form, query)
 }
 
-// ReadPushed reads the body of a pushed authorization request.
+// ReadPushed reads the body of a pushed authorization request. Its client is
+// the one that authenticates, wherever it is named, as at the token endpoint.
 func ReadPushed(h http.Header, body []byte) (Authorization, error) {
 	form, err := ParseForm(h, body)
 	if err != nil {
 		return Authorization{}, err
 	}
-	return readAuthorization(form, nil)
+	a, err := readAuthorization(form, nil)
+	if err != nil {
+		return Authorization{}, err
+	}
+	client, err := readClient(h, form)
+	if err != nil {
+		return Authorization{}, err
+	}
+	if client != "" {
+		a.Client = client
+	}
+	return a, nil
 }
 
 func readAuthorization(params, ignored Params) (Authorization, error) {

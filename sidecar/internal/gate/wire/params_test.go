@@ -1,6 +1,7 @@
 package wire_test
 
 import (
+	"encoding/base64"
 	"errors"
 	"net/http"
 	"net/url"
@@ -146,9 +147,20 @@ func TestPushed(t *testing.T) {
 	if err != nil || !a.Action || !a.Asks("none") || a.Client != "web" {
 		t.Errorf("%+v %v", a, err)
 	}
+	basic := formHeader(wire.FormType)
+	basic.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte("web%20app:x")))
+	if a, err := wire.ReadPushed(basic, []byte("state=x")); err != nil || a.Client != "web app" {
+		t.Errorf("of %q, %v", a.Client, err)
+	}
+	if a, err := wire.ReadPushed(basic, []byte("client_id=other")); err == nil {
+		t.Errorf("of two clients: %q", a.Client)
+	}
 	got, err := wire.ReadPushedAnswer([]byte(`{"request_uri":"` + pushedURI + `","expires_in":60}`))
 	if err != nil || got.RequestURI != pushedURI || got.Lifetime.Seconds() != 60 {
 		t.Errorf("%+v %v", got, err)
+	}
+	if body := string(got.With("urn:x")); body != `{"expires_in":60,"request_uri":"urn:x"}` {
+		t.Errorf("with another address: %s", body)
 	}
 	for _, bad := range []string{``, `{}`, `{"request_uri":"x"}`, `{"request_uri":"","expires_in":1}`, `{"request_uri":"x","expires_in":-1}`, `{"request_uri":"x","request_uri":"y","expires_in":1}`} {
 		if got, err := wire.ReadPushedAnswer([]byte(bad)); err == nil {

@@ -53,19 +53,29 @@ var codeTests = map[string]func(*testing.T, *fixture){
 	},
 }
 
-var pushedTests = map[string]func(*testing.T, *fixture){
-	"a pushed request is found until it expires": func(t *testing.T, f *fixture) {
-		h := gate.HashOf("urn:x")
-		want := gate.Pushed{Client: "webcenter", Action: "UPDATE_PASSWORD", PromptNone: true, Expires: start.Add(time.Minute)}
-		must(t, f.one(0).Pushed().RecordPushed(t.Context(), h, want))
-		got, err := f.one(1).Pushed().Pushed(t.Context(), h)
-		must(t, err)
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Error(diff)
+var actionTests = map[string]func(*testing.T, *fixture){
+	"an action waits in its tab until its time is over": func(t *testing.T, f *fixture) {
+		h := gate.HashOf("tab x")
+		waits := func(i int, h gate.Hash) bool {
+			t.Helper()
+			there, err := f.one(i).Actions().ActionWaits(t.Context(), h)
+			must(t, err)
+			return there
+		}
+		must(t, f.one(0).Actions().RecordAction(t.Context(), h, start.Add(time.Minute)))
+		must(t, f.one(1).Actions().RecordAction(t.Context(), h, start.Add(time.Hour))) // it is there already
+		if !waits(1, h) || waits(0, gate.HashOf("tab y")) {
+			t.Error("found under another name than its own")
 		}
 		f.clock.Add(time.Minute)
-		_, err = f.one(0).Pushed().Pushed(t.Context(), h)
-		wantErr(t, err, gate.ErrNoRecord)
+		if waits(0, h) {
+			t.Error("found after its time")
+		}
+	},
+	"an action without expiry is refused": func(t *testing.T, f *fixture) {
+		if f.one(0).Actions().RecordAction(t.Context(), gate.HashOf("x"), time.Time{}) == nil {
+			t.Error("accepted")
+		}
 	},
 }
 

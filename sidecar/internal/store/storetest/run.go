@@ -130,7 +130,7 @@ func Run(t *testing.T, b Backend) {
 		})
 	})
 	for name, suite := range map[string]map[string]func(*testing.T, *fixture){
-		"Attempts": attemptTests, "Codes": codeTests, "Logins": loginTests, "Pushed": pushedTests,
+		"Attempts": attemptTests, "Codes": codeTests, "Logins": loginTests, "Actions": actionTests,
 		"Sessions": sessionTests, "Records": recordTests, "Counters": counterTests,
 		"Audit": auditTests, "Store": storeTests,
 	} {

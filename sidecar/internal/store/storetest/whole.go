@@ -49,7 +49,7 @@ var storeTests = map[string]func(*testing.T, *fixture){
 			r.Expires = expires
 			must(t, s.Attempts().Create(t.Context(), r))
 			must(t, s.Codes().RecordCode(t.Context(), gate.HashOf(name), gate.Code{Expires: expires}))
-			must(t, s.Pushed().RecordPushed(t.Context(), gate.HashOf(name), gate.Pushed{Expires: expires}))
+			must(t, s.Actions().RecordAction(t.Context(), gate.HashOf(name), expires))
 			l := login(account.SID(name), start)
 			l.Expires = expires
 			must(t, s.Logins().RecordLogin(t.Context(), l))
@@ -61,7 +61,7 @@ var storeTests = map[string]func(*testing.T, *fixture){
 			limit.Subject, limit.Window = name, expires.Sub(start)
 			take(t, s.Counters("egk"), limit)
 		}
-		all := store.Swept{Attempts: 1, Codes: 1, Pushed: 1, Logins: 1, Sessions: 1, Records: 1, Counters: 1}
+		all := store.Swept{Attempts: 1, Codes: 1, Actions: 1, Logins: 1, Sessions: 1, Records: 1, Counters: 1}
 		fill(soon, "soon")
 		fill(late, "late")
 		f.clock.Add(time.Minute)
