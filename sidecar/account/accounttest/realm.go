@@ -5,6 +5,7 @@ package accounttest
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strconv"
@@ -27,7 +28,9 @@ type Realm struct {
 	sessions map[account.SID]account.ID
 	drawn    int
 	broken   map[string]error
+	lost     map[string]bool
 	calls    []string
+	made     []account.New
 }
 
 type person struct {
@@ -39,7 +42,7 @@ type person struct {
 
 // New returns a realm with these accounts, none of them cleared.
 func New(accounts ...account.Account) *Realm {
-	r := &Realm{people: map[account.ID]*person{}, sessions: map[account.SID]account.ID{}, broken: map[string]error{}}
+	r := &Realm{people: map[account.ID]*person{}, sessions: map[account.SID]account.ID{}, broken: map[string]error{}, lost: map[string]bool{}}
 	for _, a := range accounts {
 		r.Put(a)
 	}
@@ -90,6 +93,33 @@ func (r *Realm) Break(call string, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.broken[call] = err
+}
+
+// Lose lets the next call of this name do its work, but its answer is lost.
+// It is for Create and SetPassword.
+func (r *Realm) Lose(call string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lost[call] = true
+}
+
+// answer is what the caller hears of a call that did its work.
+func (r *Realm) answer(call string) error {
+	if r.lost[call] {
+		delete(r.lost, call)
+		return ErrLost
+	}
+	return nil
+}
+
+// ErrLost is the error of a call whose answer is lost.
+var ErrLost = errors.New("the answer is lost")
+
+// Made returns the accounts that were made by Create.
+func (r *Realm) Made() []account.New {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.made)
 }
 
 // Calls returns the names of the calls so far, broken ones included.
@@ -258,6 +288,10 @@ func (r *Realm) Create(ctx context.Context, n account.New) (account.ID, error) {
 	id := account.ID("made-" + strconv.Itoa(r.drawn))
 	a := account.Account{ID: id, Username: n.Number.Username(), Enabled: true, Created: now()}
 	r.people[id] = &person{Account: a, password: n.Password}
+	r.made = append(r.made, n)
+	if err := r.answer("Create"); err != nil {
+		return "", err
+	}
 	return id, nil
 }
 
@@ -275,7 +309,7 @@ func (r *Realm) SetPassword(ctx context.Context, id account.ID, password string)
 		return err
 	}
 	p.password = password
-	return nil
+	return r.answer("SetPassword")
 }
 
 func policy(password string) error {
