@@ -6,7 +6,15 @@ import (
 	"github.com/schleuse/schleuse/extensions/csv"
 	"github.com/schleuse/schleuse/extensions/egk"
 	"github.com/schleuse/schleuse/extensions/kvnr"
+	"github.com/schleuse/schleuse/extensions/password"
 	"github.com/schleuse/schleuse/sidecar/command"
 )
 
-func main() { command.Main(csv.Factory(), egk.Factory(), kvnr.Factory()) }
+func main() {
+	command.Main(
+		csv.Factory(),
+		egk.Factory(),
+		kvnr.Factory(),
+		password.Factory(),
+	)
+}
