@@ -195,6 +195,16 @@ func (t translator) duration(d time.Duration) string {
 	return s
 }
 
+// clock says a time of day as it is written in the language, in the operator's
+// zone, rounded down to a minute.
+func (t translator) clock(at time.Time) string {
+	at = at.In(t.zone)
+	if t.lang == "de" {
+		return at.Format("15:04")
+	}
+	return at.Format("3:04 pm")
+}
+
 // date says a day as it is written in the language, in the operator's zone.
 func (t translator) date(at time.Time) string {
 	at = at.In(t.zone)

@@ -37,24 +37,22 @@ func (f *funcs) checkCall(c *parse.CommandNode) error {
 		if s, ok := literal(c.Args, 2); ok && !given(c.Args[3:], "label") {
 			return f.checkKey(s + ".label")
 		}
-	case "button":
-		if s, ok := literal(c.Args, 1); ok {
-			return f.checkKey(s)
-		}
-	case "jump", "code", "qr":
-		if s, ok := literal(c.Args, 2); ok {
-			return f.checkKey(s)
-		}
 	case "script":
 		if s, ok := literal(c.Args, 2); ok {
 			return f.checkScript(s)
 		}
-	case "checkbox", "choice":
-		if s, ok := literal(c.Args, 4); ok {
-			return f.checkKey(s)
-		}
+	}
+	at, ok := keyAt(name.Ident)
+	if s, isLiteral := literal(c.Args, at); ok && isLiteral {
+		return f.checkKey(s)
 	}
 	return nil
+}
+
+// keyAt returns which argument of a function is a key.
+func keyAt(function string) (int, bool) {
+	at, ok := map[string]int{"button": 1, "jump": 2, "code": 2, "qr": 2, "checkbox": 4, "choice": 4}[function]
+	return at, ok
 }
 
 func (f *funcs) checkKey(key string) error {

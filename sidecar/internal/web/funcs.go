@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"slices"
 	"time"
 )
 
@@ -36,6 +37,7 @@ func (f *funcs) table() template.FuncMap {
 		"qr":       f.qr,
 		"script":   f.script,
 		"notice":   f.notice,
+		"clock":    func(at time.Time) string { return f.words.clock(at) },
 		"date":     func(at time.Time) string { return f.words.date(at) },
 		"asset":    f.pages.assets.url,
 	}
@@ -109,8 +111,12 @@ func (f *funcs) part(name string, data any) (template.HTML, error) {
 }
 
 // form is {{form .}}: the start of the page's form, with its hidden inputs.
-// The page writes </form> itself.
-func (f *funcs) form(v *view) (template.HTML, error) { return f.part("form", v) }
+// The page writes </form> itself; it
+// has one form at most.
+func (f *funcs) form(v *view) (template.HTML, error) {
+	v.Formed = true
+	return f.part("form", v)
+}
 
 // control is one input of a form, in words.
 type control struct {
@@ -161,7 +167,7 @@ func (f *funcs) control(v *view, name string, args []any) (control, error) {
 		Inputmode: get("inputmode", ""), Enterkeyhint: get("enterkeyhint", "go"), Length: get("maxlength", ""),
 		Width: get("width", ""), Capitalize: get("capitalize", "none"),
 	}
-	if c.Type == "password" {
+	if c.Value = v.typed(name, c.Value); c.Type == "password" {
 		c.Value = ""
 	}
 	c.Rules, _ = named["rules"].([]string)
@@ -211,10 +217,13 @@ func (f *funcs) radios(v *view, name string, opts []option, args ...any) (templa
 }
 
 // checkbox is {{checkbox . "name" "value" "key" checked}}.
-func (f *funcs) checkbox(_ *view, name, value, key string, checked bool) (template.HTML, error) {
+func (f *funcs) checkbox(v *view, name, value, key string, checked bool) (template.HTML, error) {
 	label, err := say(f.words, key, nil)
 	if err != nil {
 		return "", err
+	}
+	if v.Typed != nil {
+		checked = slices.Contains(v.Typed[name], value)
 	}
 	return f.part("checkbox", control{ID: "f-" + name + "-" + value, Name: name, Value: value, Label: label, Checked: checked})
 }

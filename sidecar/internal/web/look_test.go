@@ -17,13 +17,16 @@ import (
 
 // samples are all core pages, and one of an extension in its states.
 func samples() map[string]web.Page {
-	at := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+	at := noon()
 	ways := []web.Link{{Href: "/schleuse/attempts/x/ways", Key: "way.other"}, {Href: "/staff", Key: "way.staff"}}
 	return map[string]web.Page{
 		"ask":              {Set: "demo", Name: "ask", Data: typed{"Erika", ""}, Step: 2, Steps: 3, Ways: ways},
 		"ask-wrong":        {Set: "demo", Name: "ask", Data: typed{"Erika", "4711"}, Step: 2, Steps: 3, Ways: ways, Problems: []flow.Problem{{Field: "digits", Key: "tries", Args: map[string]any{"Count": 2}}}},
 		"show":             {Set: "demo", Name: "show", Data: shown{"https://ident.example/case?id=0123456789abcdef", "471108"}},
 		"show-wrong":       {Set: "demo", Name: "show", Data: shown{"https://ident.example/case?id=0123456789abcdef", "471108"}, Problems: []flow.Problem{{Field: "password", Key: "tries", Args: map[string]any{"Count": 2}}}},
+		"ask-until":        {Set: "demo", Name: "ask", Data: typed{"Erika", ""}, Until: noon().Add(40 * time.Minute), More: true},
+		"ask-soon":         {Set: "demo", Name: "ask", Data: typed{"Erika", ""}, Until: noon().Add(4 * time.Minute), More: true, Ways: ways},
+		"choice-until":     {Name: "ways", Data: offers(), Until: noon().Add(40 * time.Minute)},
 		"denied":           {Set: "demo", Name: "denied", Data: web.Denied{Key: "no_card"}},
 		"done":             web.Done("/"),
 		"signed-out":       {Name: "signed-out", Next: "/"},

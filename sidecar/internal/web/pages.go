@@ -38,6 +38,9 @@ type Pages struct {
 	// Log gets every failure that a person was shown, with its reference.
 	// It may be set before the first request; nil means slog.Default.
 	Log *slog.Logger
+	// Now is the clock by which a page says how long it is good; nil means
+	// time.Now.
+	Now func() time.Time
 
 	brand      Brand
 	matcher    language.Matcher
@@ -88,6 +91,9 @@ func (p *Pages) open(sets map[string]Set) error {
 		return err
 	}
 	p.catalogues[""] = p.core
+	if err := p.openScripts("", mustSub("pages")); err != nil {
+		return err
+	}
 	if err := p.openLayouts(); err != nil {
 		return err
 	}
@@ -101,7 +107,7 @@ func (p *Pages) open(sets map[string]Set) error {
 			continue
 		}
 		if set.Pages != nil {
-			errs = append(errs, p.compileSet(name, set.Pages))
+			errs = append(errs, p.openScripts(name, set.Pages), p.compileSet(name, set.Pages))
 		}
 	}
 	return errors.Join(errs...)
@@ -113,6 +119,13 @@ func mustSub(dir string) fs.FS {
 		panic(err) // only for a name that is no path; the names are constants
 	}
 	return sub
+}
+
+func (p *Pages) now() time.Time {
+	if p.Now != nil {
+		return p.Now()
+	}
+	return time.Now()
 }
 
 // translator returns the texts of a set; an unknown set has the core's.
@@ -138,7 +151,7 @@ func (p *Pages) compileSet(set string, pages fs.FS) error {
 			own = append(own, n)
 		}
 	}
-	errs := []error{p.openScripts(set, pages)}
+	var errs []error
 	for _, lang := range p.brand.Languages {
 		f := &funcs{pages: p, set: set, words: p.translator(set, lang), parts: p.layouts[lang]}
 		for _, n := range own {
@@ -169,7 +182,7 @@ func (p *Pages) openLayouts() error {
 		if err != nil {
 			return fmt.Errorf("layout: %w", err)
 		}
-		p.layouts[lang] = layout
+		p.layouts[lang], f.parts = layout, layout
 	}
 	return nil
 }

@@ -75,7 +75,7 @@ func TestHeadersOfEveryPage(t *testing.T) {
 	}
 	p := open(t)
 	for name, page := range samples() {
-		if page.Name == "show" {
+		if page.Name == "show" || !page.Until.IsZero() {
 			continue // brings a script
 		}
 		w := get(p, "/", page)
@@ -143,7 +143,7 @@ func TestFormCarriesHiddenFieldsAndAction(t *testing.T) {
 	page.Action, page.Hidden = "/realms/x/auth?a=1", []web.Field{{Name: "schleuse_request", Value: `s"ealed`}}
 	body := get(open(t), "/", page).Body.String()
 	for _, want := range []string{
-		`<form class="form" method="post" action="/realms/x/auth?a=1" novalidate>`,
+		`<form class="form" id="form" method="post" action="/realms/x/auth?a=1" novalidate>`,
 		`<input type="hidden" name="schleuse_request" value="s&#34;ealed">`,
 	} {
 		if !strings.Contains(body, want) {

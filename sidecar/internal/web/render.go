@@ -101,6 +101,7 @@ func (p *Pages) render(r *http.Request, pg Page, reference string) (body []byte,
 	}
 	words := p.translator(pg.Set, lang)
 	v := &view{Page: pg, Brand: &p.brand, Language: lang, Assets: p.assets, Reference: reference}
+	v.limit(p.now())
 	v.Mistakes = p.mistakes(words, pg.Problems)
 	v.Ways = make([]Link, len(pg.Ways))
 	for i, l := range pg.Ways {
@@ -114,10 +115,8 @@ func (p *Pages) render(r *http.Request, pg Page, reference string) (body []byte,
 		v.Ways[i] = l
 	}
 	p.offerSwitch(v, r)
-	if body, err = compose(page, p.layouts[lang], v); v.scripted {
-		policy = scriptPolicy
-	}
-	return body, formAction(pg.Action) + policy, err
+	body, err = compose(page, p.layouts[lang], v)
+	return body, formAction(pg.Action) + scriptPolicy(v.scripts), err
 }
 
 // compose renders the page's own parts, then the layout around them.

@@ -7,16 +7,24 @@ import (
 	"fmt"
 	"html/template"
 	"io/fs"
+	"slices"
+	"strings"
 )
 
 // maxScript is how many bytes one script may have. A page must work without
 // it, so there is little for it to do.
 const maxScript = 32 << 10
 
-// scriptPolicy is what the policy of a page with a script adds. The script is
-// one of ours, named by its hash; it may load nothing, and make no markup out
-// of text (Trusted Types, where the browser knows them).
-const scriptPolicy = "; script-src 'self'; trusted-types 'none'; require-trusted-types-for 'script'"
+// scriptPolicy is what the policy of a page with scripts adds: these very files
+// run, by their hashes (CSP Level 3 section 6.7.1.1; a browser that knows
+// hashes of inline scripts alone runs none), load nothing, and make no markup
+// out of text (Trusted Types, where the browser knows them).
+func scriptPolicy(hashes []string) string {
+	if len(hashes) == 0 {
+		return ""
+	}
+	return "; script-src '" + strings.Join(hashes, "' '") + "'; trusted-types 'none'; require-trusted-types-for 'script'"
+}
 
 // script is a file that a page may bring, under its asset's URL.
 type script struct{ URL, Integrity string }
@@ -56,6 +64,9 @@ func (f *funcs) script(v *view, name string) (template.HTML, error) {
 	if !ok {
 		return "", fmt.Errorf("there is no script %q", name)
 	}
-	v.scripted = true
+	if slices.Contains(v.scripts, s.Integrity) {
+		return "", nil // it is there already
+	}
+	v.scripts = append(v.scripts, s.Integrity)
 	return f.part("script", s)
 }

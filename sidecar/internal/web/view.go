@@ -2,6 +2,7 @@ package web
 
 import (
 	"html/template"
+	"net/url"
 	"time"
 
 	"github.com/schleuse/schleuse/sidecar/flow"
@@ -29,6 +30,15 @@ type Page struct {
 	Next    string
 	Refresh time.Duration // the page goes on by itself after this time, at least a second; 0 = never
 	Status  int           // 0 = 200
+	// Until is when what the person does here runs out; zero = it does not. The
+	// page says so, and warns five minutes before where scripts run. More says
+	// that the limit can be moved: a button in the page's form sends MoreField
+	// with all that was typed; who handles that shows the page again, with Typed.
+	Until time.Time
+	More  bool
+	// Typed is what stands in the page's inputs, whatever the page says;
+	// passwords excepted. Nil = what the page says.
+	Typed url.Values
 	// Back is the path that shows this page again after a change of language;
 	// "" = the request's own URL.
 	Back string
@@ -36,6 +46,10 @@ type Page struct {
 	// a form of somebody else's): then it offers no change of language.
 	Fixed bool
 }
+
+// MoreField is the name under which a form asks for more time. Such a form is
+// no answer to the page's question.
+const MoreField = "schleuse_more"
 
 // Field is a hidden input.
 type Field struct{ Name, Value string }
@@ -93,7 +107,9 @@ type view struct {
 	Assets    *assets
 	Back      string
 	Reference string
-	scripted  bool // the page has brought a script
+	Left      int      // whole seconds until Until; 0 = no limit is shown
+	Formed    bool     // the page has a form
+	scripts   []string // hashes of the scripts that the page has brought
 }
 
 // mistake is a flow.Problem in words.
@@ -110,4 +126,21 @@ func (v *view) Problem(field string) string {
 		}
 	}
 	return ""
+}
+
+func (v *view) limit(now time.Time) {
+	if left := v.Until.Sub(now); !v.Until.IsZero() && left > 0 {
+		v.Left = int(left / time.Second)
+	}
+}
+
+// MoreField is the button's name, for the layout.
+func (v *view) MoreField() string { return MoreField }
+
+// typed returns what was typed into an input, else what the page says.
+func (v *view) typed(name, otherwise string) string {
+	if v.Typed.Has(name) {
+		return v.Typed.Get(name)
+	}
+	return otherwise
 }

@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/schleuse/schleuse/sidecar/internal/web"
 )
@@ -20,7 +21,8 @@ func brand() web.Brand {
 // demo is a set as an extension brings one.
 func demo() web.Set {
 	return web.Set{
-		Pages: fstest.MapFS{"ask.html": {Data: []byte(`{{define "title"}}{{t "ask.title"}}{{end}}
+		Pages: fstest.MapFS{
+			"ask.html": {Data: []byte(`{{define "title"}}{{t "ask.title"}}{{end}}
 {{define "main"}}
 <p class="kern-body">{{t "ask.why" "Name" .Data.Name}}</p>
 {{form .}}
@@ -60,12 +62,15 @@ document.querySelector(".code-label").textContent = "Code";`)},
 	}
 }
 
+func noon() time.Time { return time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC) }
+
 func open(t *testing.T) *web.Pages {
 	t.Helper()
 	p, err := web.New(brand(), map[string]web.Set{"demo": demo()})
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.Now = noon
 	p.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
 	return p
 }
