@@ -2,6 +2,10 @@ package notify
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
 	"time"
 
 	"github.com/schleuse/schleuse/sidecar/account"
@@ -18,22 +22,46 @@ const (
 	CardLocked      Kind = "card_locked"      // the card's digits were typed wrongly too often
 )
 
+// Kinds returns every kind that there is.
+func Kinds() []Kind { return []Kind{AccountCreated, PasswordChanged, CardLocked} }
+
 // Notice is one message to one person.
 type Notice struct {
 	Kind Kind
 	// ID is the same for a repetition of the same event, such as
-	// "recovery/" and the attempt's id; at most 128 characters. It is no secret.
+	// "recovery/" and the attempt's id: 1 to 128 characters of printable ASCII
+	// without blanks. It is no secret, and names nobody.
 	ID      string
 	Number  member.KVNR // whose; where it goes is looked up in the member directory
 	Account account.ID  // may be empty
 	At      time.Time   // when it happened
 }
 
+var idForm = regexp.MustCompile(`^[!-~]{1,128}$`)
+
+// Validate returns all that is wrong with a notice (errors.Join). The error
+// holds nothing of the person.
+func (n Notice) Validate() error {
+	var errs []error
+	if !slices.Contains(Kinds(), n.Kind) {
+		errs = append(errs, fmt.Errorf("there are no notices of the kind %q", n.Kind))
+	}
+	if !idForm.MatchString(n.ID) {
+		errs = append(errs, errors.New("a notice needs an id of 1 to 128 characters of printable ASCII without blanks"))
+	}
+	if n.Number == "" || n.At.IsZero() {
+		errs = append(errs, errors.New("a notice needs a number and a time"))
+	}
+	return errors.Join(errs...)
+}
+
 // Notifier brings notices to people over one channel.
 type Notifier interface {
 	// Notify delivers the notice, or returns an error: then it is tried again
-	// later. A person whom this channel cannot reach (no mail address on file)
-	// is no error. It may be called again with the same notice.
+	// later, unless the error says that it never can be delivered
+	// (extension.ErrUndeliverable). A person whom this channel cannot reach (no
+	// mail address on file) is no error. It may be called again with the same
+	// notice.
 	Notify(ctx context.Context, n Notice) error
 }
 
@@ -41,5 +69,6 @@ type Notifier interface {
 type Sender interface {
 	// Send makes the notice durable, for every notifier that is configured,
 	// and returns before it is delivered. The same ID and Kind are taken once.
+	// The error is that of Validate, or that it could not be stored.
 	Send(ctx context.Context, n Notice) error
 }
