@@ -17,6 +17,7 @@ import (
 	"github.com/schleuse/schleuse/sidecar/extension"
 	"github.com/schleuse/schleuse/sidecar/extension/extensiontest"
 	"github.com/schleuse/schleuse/sidecar/member"
+	"github.com/schleuse/schleuse/sidecar/member/membertest"
 )
 
 const (
@@ -289,6 +290,44 @@ func TestRunSeesAChangeWithinTwoSeconds(t *testing.T) {
 			t.Errorf("Run: %v", err)
 		}
 	})
+}
+
+// line writes a member as the file has one.
+func line(m member.Member) string {
+	statuses := map[member.Status]string{
+		member.StatusActive: "active", member.StatusNotYet: "not_yet", member.StatusLeft: "left",
+		member.StatusDeceased: "deceased", member.StatusUnderAge: "under_age", member.StatusRepresented: "represented",
+	}
+	states := map[member.CardState]string{member.CardActive: "active", member.CardOrdered: "ordered", member.CardBlocked: "blocked"}
+	var cards []string
+	for _, c := range m.Cards {
+		cards = append(cards, c.LastFour+":"+c.ValidFrom.Format(time.DateOnly)+":"+states[c.State])
+	}
+	fields := []string{string(m.KVNR), statuses[m.Status], m.Surname, m.Given, m.BirthName, m.BirthDate, m.Postcode, m.Mail, strings.Join(cards, ",")}
+	for i, f := range fields {
+		fields[i] = `"` + strings.ReplaceAll(f, `"`, `""`) + `"`
+	}
+	return strings.Join(fields, ";")
+}
+
+func TestDirectory(t *testing.T) {
+	membertest.Run(t, func(t *testing.T, people []member.Member) member.Directory {
+		var lines []string
+		for _, m := range people {
+			lines = append(lines, line(m))
+		}
+		s := prepare(t, file(lines...))
+		return s.Open(t, csv.Factory(), "file: "+s.path+"\nstrict_check_digits: false").Directory
+	})
+}
+
+func TestNamesakesComeFromTheFileInForce(t *testing.T) {
+	s := open(t, file(anna))
+	s.write(file(anna, "B123456782;active;Früher;Berta;;1950-03-04;;;"))
+	got, err := member.Namesakes(t.Context(), s.parts.Directory, "A123456780")
+	if err != nil || len(got) != 1 || got[0].Given != "Berta" {
+		t.Errorf("%d, %v", len(got), err)
+	}
 }
 
 func TestExtension(t *testing.T) {

@@ -6,10 +6,12 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/schleuse/schleuse/sidecar/ident"
 	"github.com/schleuse/schleuse/sidecar/member"
 )
 
@@ -18,7 +20,17 @@ const (
 	poll    = 2 * time.Second // how often Run looks for a change
 )
 
-type table map[member.KVNR]member.Member
+// table is the content of one file.
+type table struct {
+	members map[member.KVNR]member.Member
+	births  map[string][]member.KVNR // by birth date as it stands in the file, in the file's order
+}
+
+// add takes a member in.
+func (t table) add(m member.Member) {
+	t.members[m.KVNR] = m
+	t.births[m.BirthDate] = append(t.births[m.BirthDate], m.KVNR)
+}
 
 // directory answers from the last good file.
 type directory struct {
@@ -46,7 +58,7 @@ func (d *directory) start() error {
 	}
 	d.seen = seen
 	d.members.Store(&members)
-	d.log.Info("members loaded", "count", len(members))
+	d.log.Info("members loaded", "count", len(members.members))
 	return nil
 }
 
@@ -54,11 +66,54 @@ func (d *directory) start() error {
 // is broken or missing, the one before stays in force.
 func (d *directory) Find(_ context.Context, number member.KVNR) (member.Member, error) {
 	d.refresh()
-	m, ok := (*d.members.Load())[number]
+	return d.members.Load().find(number)
+}
+
+// Namesakes implements member.Namesaker.
+func (d *directory) Namesakes(_ context.Context, number member.KVNR) ([]member.Member, error) {
+	d.refresh()
+	return d.members.Load().namesakes(number)
+}
+
+func (t table) find(number member.KVNR) (member.Member, error) {
+	m, ok := t.members[number]
 	if !ok {
 		return member.Member{}, member.ErrNotFound
 	}
+	m.Cards = slices.Clone(m.Cards)
 	return m, nil
+}
+
+func (t table) namesakes(number member.KVNR) ([]member.Member, error) {
+	m, err := t.find(number)
+	if err != nil {
+		return nil, err
+	}
+	var out []member.Member
+	for _, birth := range known(m.BirthDate) {
+		for _, n := range t.births[birth] {
+			if len(out) == member.MaxNamesakes {
+				return out, nil
+			}
+			if other, err := t.find(n); err == nil && ident.Namesake(m, other) {
+				out = append(out, other)
+			}
+		}
+	}
+	return out, nil
+}
+
+// known returns how a birth date can stand where it agrees and is known as well
+// or less. Whoever's own birth date is not wholly known is identified by no
+// document, so nobody is missed who knows it better.
+func known(birth string) []string {
+	var out []string
+	for _, n := range []int{len(time.DateOnly), len("2006-01"), len("2006")} {
+		if len(birth) >= n {
+			out = append(out, birth[:n])
+		}
+	}
+	return out
 }
 
 func (d *directory) run(ctx context.Context) error {
@@ -100,7 +155,7 @@ func (d *directory) refresh() {
 		return
 	}
 	d.members.Store(&members)
-	d.log.Info("members loaded anew", "count", len(members))
+	d.log.Info("members loaded anew", "count", len(members.members))
 }
 
 func stampOf(info os.FileInfo) stamp { return stamp{info.Size(), info.ModTime()} }
@@ -110,23 +165,23 @@ func stampOf(info os.FileInfo) stamp { return stamp{info.Size(), info.ModTime()}
 func (d *directory) read() (stamp, table, error) {
 	f, err := os.Open(d.file)
 	if err != nil {
-		return stamp{}, nil, err
+		return stamp{}, table{}, err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return stamp{}, nil, err
+		return stamp{}, table{}, err
 	}
 	seen := stampOf(info)
 	if info.Size() > maxSize {
-		return seen, nil, fmt.Errorf("members file: %d bytes, at most %d are read", info.Size(), maxSize)
+		return seen, table{}, fmt.Errorf("members file: %d bytes, at most %d are read", info.Size(), maxSize)
 	}
 	raw, err := io.ReadAll(io.LimitReader(f, maxSize+1))
 	if err != nil {
-		return seen, nil, err
+		return seen, table{}, err
 	}
 	if int64(len(raw)) != info.Size() {
-		return seen, nil, fmt.Errorf("members file changed while it was read")
+		return seen, table{}, fmt.Errorf("members file changed while it was read")
 	}
 	members, err := d.parser.parse(raw)
 	return seen, members, err

@@ -40,22 +40,22 @@ type parser struct{ strict bool }
 // parse returns the members of a file, or all that is wrong with it.
 func (p parser) parse(raw []byte) (table, error) {
 	if err := encoding(raw); err != nil {
-		return nil, err
+		return table{}, err
 	}
 	raw = bytes.TrimPrefix(raw, []byte("\xef\xbb\xbf")) // what Excel puts in front of UTF-8
 	place, err := time.LoadLocation(zone)
 	if err != nil {
-		return nil, err
+		return table{}, err
 	}
-	r := reading{parser: p, zone: place, members: table{}, lines: map[member.KVNR]int{}}
+	r := reading{parser: p, zone: place, members: table{map[member.KVNR]member.Member{}, map[string][]member.KVNR{}}, lines: map[member.KVNR]int{}}
 	r.csv = stdcsv.NewReader(bytes.NewReader(raw))
 	r.csv.Comma, r.csv.FieldsPerRecord, r.csv.ReuseRecord = ';', -1, true
 	r.all()
-	if len(r.problems) == 0 && len(r.members) == 0 {
+	if len(r.problems) == 0 && len(r.members.members) == 0 {
 		r.fail(1, "nobody stands below the first line")
 	}
 	if len(r.problems) > 0 {
-		return nil, errors.Join(r.problems...)
+		return table{}, errors.Join(r.problems...)
 	}
 	return r.members, nil
 }
@@ -141,7 +141,7 @@ func (r *reading) add(line int, fields []string) {
 	m.Status = r.status(line, fields[1])
 	r.check(line, m)
 	m.Cards = r.cards(line, fields[8])
-	r.members[number] = m
+	r.members.add(m)
 }
 
 func (r *reading) status(line int, word string) member.Status {

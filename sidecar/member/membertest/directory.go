@@ -1,12 +1,15 @@
-// Package membertest is a member directory in memory, for tests.
+// Package membertest is a member directory in memory, for tests, and the suite
+// that every directory passes.
 package membertest
 
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
+	"github.com/schleuse/schleuse/sidecar/ident"
 	"github.com/schleuse/schleuse/sidecar/member"
 )
 
@@ -54,6 +57,28 @@ func (d *Directory) Find(ctx context.Context, number member.KVNR) (member.Member
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.asked++
+	return d.find(ctx, number)
+}
+
+// Namesakes implements member.Namesaker.
+func (d *Directory) Namesakes(ctx context.Context, number member.KVNR) ([]member.Member, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	m, err := d.find(ctx, number)
+	if err != nil {
+		return nil, err
+	}
+	var out []member.Member
+	for _, n := range slices.Sorted(maps.Keys(d.members)) {
+		if other := d.members[n]; ident.Namesake(m, other) && len(out) < member.MaxNamesakes {
+			other.Cards = slices.Clone(other.Cards)
+			out = append(out, other)
+		}
+	}
+	return out, nil
+}
+
+func (d *Directory) find(ctx context.Context, number member.KVNR) (member.Member, error) {
 	if err := ctx.Err(); err != nil {
 		return member.Member{}, fmt.Errorf("%w: %w", member.ErrUnavailable, err)
 	}

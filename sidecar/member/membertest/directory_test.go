@@ -30,3 +30,15 @@ func TestDirectory(t *testing.T) {
 		t.Errorf("asked %d times", d.Asked())
 	}
 }
+
+func TestDirectoryPassesTheSuite(t *testing.T) {
+	membertest.Run(t, func(_ *testing.T, people []member.Member) member.Directory { return membertest.New(people...) })
+}
+
+func TestABrokenDirectoryTellsNoNamesakes(t *testing.T) {
+	d := membertest.New(membertest.People()...)
+	d.Break(errors.New("down"))
+	if got, err := member.Namesakes(t.Context(), d, "A123456780"); !errors.Is(err, member.ErrUnavailable) || len(got) != 0 {
+		t.Errorf("%d, %v", len(got), err)
+	}
+}
