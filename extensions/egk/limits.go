@@ -30,7 +30,7 @@ func (l limits) perPerson(id account.ID) extension.Limit {
 // perCard counts the wrong answers in a card's life.
 func (l limits) perCard(id account.ID, c member.Card) extension.Limit {
 	subject := string(id) + " " + c.LastFour + " " + c.ValidFrom.UTC().Format(time.DateOnly)
-	return extension.Limit{Name: "card", Subject: subject, Max: l.config.TriesPerCard}
+	return extension.Limit{Name: "card", Subject: subject, Max: l.config.TriesPerCard, About: extension.Subject{Account: id}}
 }
 
 // settled marks for a moment that a wrong answer used a limit up, so that

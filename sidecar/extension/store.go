@@ -5,7 +5,23 @@ import (
 	"encoding/json"
 	"errors"
 	"time"
+
+	"github.com/schleuse/schleuse/sidecar/account"
+	"github.com/schleuse/schleuse/sidecar/member"
 )
+
+// Subject says whom something stored is about, so that it can be shown to this
+// person and erased with them. The zero Subject stands for whom the key itself
+// names, if that is a number or an account id.
+type Subject struct {
+	Number  member.KVNR // may be empty
+	Account account.ID  // may be empty
+	// Evidence keeps a record when the person is forgotten, until its time is
+	// over: for what law demands to be kept, such as that and how somebody was
+	// identified, and nothing beyond it. It means nothing for messages and
+	// limits.
+	Evidence bool
+}
 
 // ErrStale says that a record changed since it was read.
 var ErrStale = errors.New("record changed since it was read")
@@ -20,6 +36,10 @@ type Records interface {
 	// one (0 = there is none), else ErrStale. nil data deletes. keep says how
 	// long the record lives from now.
 	Put(ctx context.Context, person string, version int64, data json.RawMessage, keep time.Duration) error
+	// About returns the same records; what is put through it is about s. It is
+	// for records of which the key names something else than the person, such
+	// as a case.
+	About(s Subject) Records
 }
 
 // Limit is one bound on how often something may be tried.
@@ -28,6 +48,7 @@ type Limit struct {
 	Subject string        // whose: a number, a card, an address; stored as a keyed hash only
 	Max     int           // tries; at least 1
 	Window  time.Duration // the count is forgotten this long after the last try; 0 = for life
+	About   Subject       // whose count it is, where Subject is not the person alone
 }
 
 // Taken is the state of the tightest of the limits asked for.
@@ -61,7 +82,8 @@ type Message struct {
 }
 
 // Outbox makes sure that something outside happens at least once, however
-// often the process dies in between. Each extension has its own.
+// often the process dies in between. Each extension has its own, of at most
+// 10,000 messages; over that Put is a fault of kind Unavailable.
 type Outbox interface {
 	// Put queues a message (at most 64 KiB, sealed at rest). A key that is
 	// queued or was delivered in the last 7 days is not queued again; that is
@@ -72,6 +94,8 @@ type Outbox interface {
 	// growing pause of at most an hour, until the message's time is over, which
 	// is logged. ErrUndeliverable (wrapped) gives it up at once.
 	Deliver(ctx context.Context, do func(context.Context, Message) error) error
+	// About returns the same outbox; what is put through it is about s.
+	About(s Subject) Outbox
 }
 
 // ErrUndeliverable says that a message can never be delivered.

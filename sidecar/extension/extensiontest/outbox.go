@@ -14,10 +14,16 @@ import (
 // Outbox is an extension.Outbox in memory. Nothing is delivered before a test
 // says so. It is safe for concurrent use.
 type Outbox struct {
+	*queue
+	about extension.Subject
+}
+
+// queue is what the Outbox of every subject shares.
+type queue struct {
 	now func() time.Time
 
 	mu     sync.Mutex
-	queue  []queued
+	waits  []queued
 	known  map[string]bool
 	broken error
 
@@ -26,12 +32,27 @@ type Outbox struct {
 
 type queued struct {
 	extension.Message
+	about extension.Subject
 	until time.Time
 }
 
 // NewOutbox returns an empty outbox.
 func NewOutbox(now func() time.Time) *Outbox {
-	return &Outbox{now: now, known: map[string]bool{}}
+	return &Outbox{queue: &queue{now: now, known: map[string]bool{}}}
+}
+
+// About implements extension.Outbox.
+func (o *Outbox) About(s extension.Subject) extension.Outbox { return &Outbox{o.queue, s} }
+
+// Subjects returns whom the messages that wait are about, in their order.
+func (o *Outbox) Subjects() []extension.Subject {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var out []extension.Subject
+	for _, q := range o.waits {
+		out = append(out, q.about)
+	}
+	return out
 }
 
 // Break makes Put return err and queue nothing; nil mends it.
@@ -56,7 +77,7 @@ func (o *Outbox) Put(ctx context.Context, key string, body []byte, keep time.Dur
 		return errors.New("a message without a key or a time, or over 64 KiB")
 	}
 	o.known[key] = true
-	o.queue = append(o.queue, queued{extension.Message{Key: key, Body: slices.Clone(body)}, o.now().Add(keep)})
+	o.waits = append(o.waits, queued{extension.Message{Key: key, Body: slices.Clone(body)}, o.about, o.now().Add(keep)})
 	return nil
 }
 
@@ -64,17 +85,17 @@ func (o *Outbox) Put(ctx context.Context, key string, body []byte, keep time.Dur
 // once, then it waits for the end.
 func (o *Outbox) Deliver(ctx context.Context, do func(context.Context, extension.Message) error) error {
 	o.mu.Lock()
-	queue, flushed := o.queue, o.flushed
-	o.queue, o.flushed = nil, nil
+	waiting, flushed := o.waits, o.flushed
+	o.waits, o.flushed = nil, nil
 	o.mu.Unlock()
 	var errs []error
-	for _, q := range queue {
+	for _, q := range waiting {
 		q.Attempt++
 		err := do(ctx, q.Message)
 		errs = append(errs, err)
 		if err != nil && !errors.Is(err, extension.ErrUndeliverable) && o.now().Before(q.until) {
 			o.mu.Lock()
-			o.queue = append(o.queue, q)
+			o.waits = append(o.waits, q)
 			o.mu.Unlock()
 		}
 	}
@@ -109,7 +130,7 @@ func (o *Outbox) Queued() []extension.Message {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	var out []extension.Message
-	for _, q := range o.queue {
+	for _, q := range o.waits {
 		out = append(out, q.Message)
 	}
 	return out

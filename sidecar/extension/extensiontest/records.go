@@ -13,6 +13,12 @@ import (
 
 // Records is an extension.Records in memory. It is safe for concurrent use.
 type Records struct {
+	*shelf
+	about extension.Subject
+}
+
+// shelf is what Records of every subject share.
+type shelf struct {
 	now func() time.Time
 
 	mu     sync.Mutex
@@ -23,6 +29,7 @@ type Records struct {
 }
 
 type row struct {
+	about   extension.Subject
 	data    json.RawMessage
 	version int64
 	expires time.Time
@@ -30,7 +37,17 @@ type row struct {
 
 // NewRecords returns an empty store.
 func NewRecords(now func() time.Time) *Records {
-	return &Records{now: now, rows: map[string]row{}}
+	return &Records{shelf: &shelf{now: now, rows: map[string]row{}}}
+}
+
+// About implements extension.Records.
+func (r *Records) About(s extension.Subject) extension.Records { return &Records{r.shelf, s} }
+
+// Subject returns whom the living record with this key is about.
+func (r *Records) Subject(key string) extension.Subject {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.find(key).about
 }
 
 // Break makes every call return err and change nothing; nil mends it.
@@ -60,7 +77,7 @@ func (r *Records) Len() int {
 	return n
 }
 
-func (r *Records) find(person string) row {
+func (r *shelf) find(person string) row {
 	if w := r.rows[person]; r.now().Before(w.expires) {
 		return w
 	}
@@ -96,6 +113,6 @@ func (r *Records) Put(_ context.Context, person string, version int64, data json
 		return nil
 	}
 	r.drawn++
-	r.rows[person] = row{slices.Clone(data), r.drawn, r.now().Add(keep)}
+	r.rows[person] = row{r.about, slices.Clone(data), r.drawn, r.now().Add(keep)}
 	return nil
 }

@@ -128,9 +128,11 @@ func (s counters) save(ctx context.Context, tx *sql.Tx, t tally) error {
 	if t.Window > 0 {
 		expires = micros(t.last.Add(t.Window))
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO counters (key, tries, last, expires) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (key) DO UPDATE SET tries = excluded.tries, last = excluded.last, expires = excluded.expires`,
-		t.keys.primary(), t.tries, micros(t.last), expires)
+	person, account := s.columns(t.About, t.Subject)
+	_, err := tx.ExecContext(ctx, `INSERT INTO counters (key, tries, last, expires, person, account, extension, name)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (key) DO UPDATE SET tries = excluded.tries,
+		last = excluded.last, expires = excluded.expires, person = excluded.person, account = excluded.account`,
+		t.keys.primary(), t.tries, micros(t.last), expires, person, account, s.extension, t.Name)
 	return err
 }
 

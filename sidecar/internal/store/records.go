@@ -20,12 +20,18 @@ const maxRecord = 64 << 10
 type records struct {
 	*Store
 	extension string
+	about     extension.Subject
 }
 
 // Records returns the records of one extension, by its name in the
 // configuration. Versions are random, so that a record deleted and made anew
 // never has the version of the old one.
-func (s *Store) Records(extension string) extension.Records { return records{s, extension} }
+func (s *Store) Records(name string) extension.Records { return records{Store: s, extension: name} }
+
+func (s records) About(about extension.Subject) extension.Records {
+	s.about = about
+	return s
+}
 
 func (s records) keys(person string) alternatives {
 	return s.Store.keys("records", s.extension, person)
@@ -91,16 +97,20 @@ func (s records) Put(ctx context.Context, person string, version int64, data jso
 		if _, err := tx.ExecContext(ctx, "DELETE FROM records WHERE key IN "+anyOf, keys.args()...); err != nil || data == nil {
 			return err
 		}
-		return s.insert(ctx, tx, keys.primary(), data, s.now().Add(keep))
+		return s.insert(ctx, tx, person, data, s.now().Add(keep))
 	})
 }
 
-func (s records) insert(ctx context.Context, tx *sql.Tx, key []byte, data json.RawMessage, expires time.Time) error {
+func (s records) insert(ctx context.Context, tx *sql.Tx, person string, data json.RawMessage, expires time.Time) error {
+	key := s.keys(person).primary()
 	sealed, err := s.seal("records.data", key, data)
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, "INSERT INTO records (key, extension, version, expires, data) VALUES ($1, $2, $3, $4, $5)",
-		key, s.extension, 1+rand.Int64N(1<<62), micros(expires), sealed) //nolint:gosec // a version must differ, not be secret
+	whose, account := s.columns(s.about, person)
+	_, err = tx.ExecContext(ctx, `INSERT INTO records (key, extension, version, expires, data, person, account, evidence, made)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		key, s.extension, 1+rand.Int64N(1<<62), micros(expires), sealed, //nolint:gosec // a version must differ, not be secret
+		whose, account, flag(s.about.Evidence), micros(s.now()))
 	return err
 }

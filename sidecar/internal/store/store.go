@@ -1,12 +1,16 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/schleuse/schleuse/sidecar/fault"
@@ -40,10 +44,15 @@ type eraser interface {
 
 // Store is an open database. It is safe for concurrent use.
 type Store struct {
-	db    database
-	ring  *keyring.Ring
-	now   func() time.Time
-	audit *Audit
+	// Log takes what nobody waits for, such as a message that was given up;
+	// nil = slog.Default(). It is set before the store is used.
+	Log *slog.Logger
+
+	db     database
+	ring   *keyring.Ring
+	now    func() time.Time
+	audit  *Audit
+	wakers sync.Map // an outbox's name → its channel; there are as many as extensions
 }
 
 // Open opens the database and brings its schema up to date, waiting for
@@ -182,6 +191,19 @@ func (s *Store) keys(domain string, parts ...string) alternatives {
 
 // primary is the key to store under.
 func (a alternatives) primary() []byte { return a[0] }
+
+// only is one key alone.
+func only(key []byte) (a alternatives) {
+	for i := range a {
+		a[i] = key
+	}
+	return a
+}
+
+// has reports whether a stored key is one of them.
+func (a alternatives) has(stored []byte) bool {
+	return slices.ContainsFunc(a[:], func(k []byte) bool { return bytes.Equal(k, stored) })
+}
 
 // args returns the keys as a statement's first parameters, followed by more.
 func (a alternatives) args(more ...any) []any {

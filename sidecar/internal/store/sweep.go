@@ -17,6 +17,9 @@ const (
 // Swept is how many rows that had expired were removed.
 type Swept struct {
 	Attempts, Codes, Actions, Logins, Sessions, Records, Counters int
+	Delivered int // messages of which only the key was left
+	GivenUp   int // messages that nobody delivered in their time
+	Erasures  int // requests to forget somebody that nobody confirmed
 }
 
 // Sweep removes what has expired, at most 10,000 rows of a table. It may run
@@ -35,12 +38,18 @@ func (s *Store) Sweep(ctx context.Context) (Swept, error) {
 		{"DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires <= $1 LIMIT $2)", &out.Sessions},
 		{"DELETE FROM records WHERE key IN (SELECT key FROM records WHERE expires <= $1 LIMIT $2)", &out.Records},
 		{"DELETE FROM counters WHERE key IN (SELECT key FROM counters WHERE expires <= $1 LIMIT $2)", &out.Counters},
+		{"DELETE FROM outbox WHERE key IN (SELECT key FROM outbox WHERE expires <= $1 LIMIT $2)", &out.Delivered},
+		{"DELETE FROM outbox WHERE key IN (SELECT key FROM outbox WHERE message IS NOT NULL AND until <= $1 AND due <= $1 LIMIT $2)", &out.GivenUp},
+		{"DELETE FROM erasures WHERE id IN (SELECT id FROM erasures WHERE expires <= $1 LIMIT $2)", &out.Erasures},
 	} {
 		n, err := s.sweep(ctx, t.statement)
 		*t.removed = n
 		if err != nil {
 			return out, err
 		}
+	}
+	if out.GivenUp > 0 {
+		s.logger().Error("messages given up that nobody delivered in their time", "messages", out.GivenUp)
 	}
 	return out, nil
 }

@@ -98,6 +98,7 @@ var storeTests = map[string]func(*testing.T, *fixture){
 		must(t, s.Logins().RecordLogin(t.Context(), login("sid-visible", start)))
 		must(t, s.Sessions().Create(t.Context(), session("sub-visible", "sid-visible")))
 		must(t, s.Records("egk").Put(t.Context(), "A123456780", 0, json.RawMessage(`"digits-visible"`), time.Hour))
+		must(t, s.Outbox("egk").Put(t.Context(), "A123456780/visible", []byte("body-visible"), time.Hour))
 		limit := daily
 		limit.Subject = "subject-visible"
 		take(t, s.Counters("egk"), limit)
