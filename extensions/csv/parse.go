@@ -6,11 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
-	"slices"
 	"strings"
 	"time"
-	_ "time/tzdata" // a card is valid from midnight where the insurer is
 	"unicode/utf8"
 
 	"github.com/schleuse/schleuse/sidecar/member"
@@ -19,12 +16,8 @@ import (
 // Header is the first line of the file.
 const Header = "kvnr;status;surname;given;birth_name;birth_date;postcode;mail;cards"
 
-const (
-	maxProblems = 20  // that are reported of one file
-	maxField    = 200 // bytes of a field, cards excepted
-	maxCards    = 20
-	zone        = "Europe/Berlin"
-)
+// maxProblems is how many are reported of one file.
+const maxProblems = 20
 
 // problem is what is wrong with a line. It never holds the line's content.
 type problem struct {
@@ -43,7 +36,7 @@ func (p parser) parse(raw []byte) (table, error) {
 		return table{}, err
 	}
 	raw = bytes.TrimPrefix(raw, []byte("\xef\xbb\xbf")) // what Excel puts in front of UTF-8
-	place, err := time.LoadLocation(zone)
+	place, err := time.LoadLocation(member.Zone)
 	if err != nil {
 		return table{}, err
 	}
@@ -139,47 +132,19 @@ func (r *reading) add(line int, fields []string) {
 		HasAddress: fields[6] != "", Postcode: fields[6], Mail: fields[7],
 	}
 	m.Status = r.status(line, fields[1])
-	r.check(line, m)
+	if err := m.Check(); err != nil {
+		r.fail(line, "%v", err)
+	}
 	m.Cards = r.cards(line, fields[8])
 	r.members.add(m)
 }
 
 func (r *reading) status(line int, word string) member.Status {
-	s, ok := map[string]member.Status{
-		"active": member.StatusActive, "not_yet": member.StatusNotYet, "left": member.StatusLeft,
-		"deceased": member.StatusDeceased, "under_age": member.StatusUnderAge, "represented": member.StatusRepresented,
-	}[word]
+	s, ok := member.ParseStatus(word)
 	if !ok {
-		r.fail(line, "status is none of active, not_yet, left, deceased, under_age, represented")
+		r.fail(line, "status is none of %s", member.StatusWords)
 	}
 	return s
-}
-
-var (
-	postcode = regexp.MustCompile(`^[0-9]{5}$`)
-	digits   = regexp.MustCompile(`^[0-9]{4}$`)
-)
-
-func (r *reading) check(line int, m member.Member) {
-	switch {
-	case m.Surname == "":
-		r.fail(line, "surname is empty")
-	case len(m.Surname) > maxField || len(m.Given) > maxField || len(m.BirthName) > maxField || len(m.Mail) > maxField:
-		r.fail(line, "a field over %d bytes", maxField)
-	case m.BirthDate != "" && !partDate(m.BirthDate):
-		r.fail(line, "birth_date is no date as 1950-03-04, 1950-03 or 1950")
-	case m.Postcode != "" && !postcode.MatchString(m.Postcode):
-		r.fail(line, "postcode is not five digits")
-	case m.Mail != "" && !strings.Contains(m.Mail, "@"):
-		r.fail(line, "mail has no @")
-	}
-}
-
-func partDate(s string) bool {
-	return slices.ContainsFunc([]string{time.DateOnly, "2006-01", "2006"}, func(layout string) bool {
-		_, err := time.Parse(layout, s)
-		return err == nil
-	})
 }
 
 // cards reads `last4:valid_from:state`, several separated by commas.
@@ -188,8 +153,8 @@ func (r *reading) cards(line int, field string) []member.Card {
 		return nil
 	}
 	parts := strings.Split(field, ",")
-	if len(parts) > maxCards {
-		r.fail(line, "%d cards, at most %d", len(parts), maxCards)
+	if len(parts) > member.MaxCards {
+		r.fail(line, "%d cards, at most %d", len(parts), member.MaxCards)
 		return nil
 	}
 	cards := make([]member.Card, 0, len(parts))
@@ -200,7 +165,7 @@ func (r *reading) cards(line int, field string) []member.Card {
 		}
 		cards = append(cards, c)
 	}
-	slices.SortStableFunc(cards, func(a, b member.Card) int { return a.ValidFrom.Compare(b.ValidFrom) })
+	member.SortCards(cards)
 	return cards
 }
 
@@ -209,18 +174,5 @@ func (r *reading) card(text string) (member.Card, error) {
 	if len(parts) != 3 {
 		return member.Card{}, errors.New("a card is last4:valid_from:state")
 	}
-	if !digits.MatchString(parts[0]) {
-		return member.Card{}, errors.New("last4 is not four digits")
-	}
-	from, err := time.ParseInLocation(time.DateOnly, parts[1], r.zone)
-	if err != nil {
-		return member.Card{}, errors.New("valid_from is no date as 2026-12-01")
-	}
-	state, ok := map[string]member.CardState{
-		"active": member.CardActive, "ordered": member.CardOrdered, "blocked": member.CardBlocked,
-	}[parts[2]]
-	if !ok {
-		return member.Card{}, errors.New("state is none of active, ordered, blocked")
-	}
-	return member.Card{LastFour: parts[0], ValidFrom: from, State: state}, nil
+	return member.ReadCard(parts[0], parts[1], parts[2], r.zone)
 }

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/schleuse/schleuse/sidecar/member"
 )
 
 // agreement is how far two descriptions of one thing agree. The zero agreement
@@ -33,7 +35,7 @@ func dates(a, b string) agreement {
 	switch {
 	case a == "" || b == "":
 		return partly
-	case !date(a) || !date(b):
+	case !member.ValidDate(a) || !member.ValidDate(b):
 		return differs
 	case a == b && len(a) == len(time.DateOnly):
 		return fully
@@ -41,14 +43,6 @@ func dates(a, b string) agreement {
 		return partly
 	}
 	return differs
-}
-
-// date reports whether a text is a date as 1950-03-04, 1950-03 or 1950.
-func date(text string) bool {
-	return slices.ContainsFunc([]string{time.DateOnly, "2006-01", "2006"}, func(layout string) bool {
-		_, err := time.Parse(layout, text)
-		return err == nil
-	})
 }
 
 // surnames compares each name that a person has on file with each that the

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-	_ "time/tzdata" // a card is valid from midnight where the insurer is
 
 	"github.com/google/go-cmp/cmp"
 
@@ -23,7 +22,7 @@ const crowded member.KVNR = "C000000013"
 // People are those whom the suite asks for: each status, each state of a card,
 // birth dates and addresses known or not, and namesakes.
 func People() []member.Member {
-	berlin, err := time.LoadLocation("Europe/Berlin")
+	berlin, err := time.LoadLocation(member.Zone)
 	if err != nil {
 		panic(err)
 	}
