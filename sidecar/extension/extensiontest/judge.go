@@ -29,6 +29,9 @@ func newJudge(t *testing.T, parts extension.Parts) *judge {
 	pages, err := web.New(web.Brand{Name: "Muster-Krankenkasse", HelpPhone: "0800 000000"}, map[string]web.Set{
 		"mine": {Pages: parts.Pages, Messages: parts.Messages},
 	})
+	if err == nil {
+		err = pages.Check()
+	}
 	if err != nil {
 		t.Fatalf("pages and messages: %v", err)
 	}

@@ -21,11 +21,15 @@ func (h *house) openPages(context.Context) error {
 		}
 	}
 	if h.pages, err = web.New(brand, sets); err != nil {
-		return fmt.Errorf("building the pages: %w", err)
+		return fmt.Errorf("opening the pages: %w", err)
 	}
 	h.pages.Log = h.Log
 	return nil
 }
+
+// checkPages reads the pages beside the first work: a broken one ends the
+// program as early as that, and the good ones keep it waiting for nothing.
+func (h *house) checkPages(context.Context) error { return h.pages.Check() }
 
 func brandOf(b config.Brand) (web.Brand, error) {
 	out := web.Brand{

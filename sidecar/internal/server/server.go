@@ -163,6 +163,9 @@ func (h *house) serve(ctx context.Context, group *errgroup.Group) error {
 // work is what runs in the background, by name.
 func (h *house) work() map[string]func(context.Context) error {
 	out := map[string]func(context.Context) error{"sweep": h.sweep, "audit": h.prune}
+	if h.pages != nil {
+		out["pages"] = h.checkPages
+	}
 	if h.gate != nil {
 		out["gate"] = h.gate.Run
 		// Behind the ports: a site's login that is under way at the stop still

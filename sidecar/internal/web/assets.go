@@ -97,7 +97,7 @@ func (a *assets) Logo() string { return a.urls["logo"] }
 // not stripped). Their names change with their content: they never expire.
 func (p *Pages) Assets() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		f, ok := p.assets.files[strings.TrimPrefix(r.URL.Path, AssetsPath)]
+		f, ok := p.asset(strings.TrimPrefix(r.URL.Path, AssetsPath))
 		if !ok || (r.Method != http.MethodGet && r.Method != http.MethodHead) {
 			w.Header().Set("Cache-Control", "no-store")
 			http.NotFound(w, r)
@@ -123,6 +123,14 @@ func (p *Pages) Assets() http.Handler {
 			w.Write(body)
 		}
 	})
+}
+
+func (p *Pages) asset(name string) (asset, bool) {
+	if p.opened() != nil {
+		return asset{}, false
+	}
+	f, ok := p.assets.files[name]
+	return f, ok
 }
 
 // acceptsGzip reads Accept-Encoding as far as browsers write it; who forbids

@@ -62,6 +62,12 @@ func (p *Pages) Error(w http.ResponseWriter, r *http.Request, err error, ways ..
 	if !errors.As(err, &known) {
 		known = fault.New(fault.Internal, "internal", err)
 	}
+	if opened := p.opened(); opened != nil {
+		p.log().Error("there are no pages", "error", opened, "instead of", err)
+		secure(w.Header(), "")
+		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
+		return
+	}
 	a := answerTo(known.Kind)
 	words := p.translator("", p.Language(r))
 	f := failure{Status: a.status, Retry: known.Retry}

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -162,5 +163,27 @@ func TestHeadHasNoBody(t *testing.T) {
 		if w.Body.Len() != 0 || w.Header().Get("Content-Length") == "0" {
 			t.Errorf("%s: %d bytes, Content-Length %s", name, w.Body.Len(), w.Header().Get("Content-Length"))
 		}
+	}
+}
+
+// What Check finds is found at the first request too: no page is shown then.
+func TestBrokenPagesAreAFailureOfOurs(t *testing.T) {
+	set := demo()
+	set.Pages = fstest.MapFS{"p.html": {Data: []byte("{{if}}")}}
+	p, err := web.New(brand(), map[string]web.Set{"x": set})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
+	if w := get(p, "/", web.Done("/")); w.Code != http.StatusInternalServerError || w.Body.String() != "Internal Server Error\n" {
+		t.Errorf("status %d: %s", w.Code, w.Body)
+	}
+	if text := p.Text(httptest.NewRequest(http.MethodGet, "/", nil), "x", "ask.title", nil); text != "" {
+		t.Errorf("a text: %q", text)
+	}
+	w := httptest.NewRecorder()
+	p.Assets().ServeHTTP(w, httptest.NewRequest(http.MethodGet, web.AssetsPath+"schleuse.css", nil))
+	if w.Code != http.StatusNotFound {
+		t.Errorf("an asset: status %d", w.Code)
 	}
 }

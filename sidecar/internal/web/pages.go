@@ -12,6 +12,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	_ "time/tzdata" // dates are shown in the operator's zone, whatever the image holds
 
@@ -33,7 +34,8 @@ type Set struct {
 	Messages fs.FS // de.json and en.json
 }
 
-// Pages renders pages. It is made by New and safe for concurrent use.
+// Pages renders pages. It is made by New and safe for concurrent use. Pages and
+// texts are read once: by Check, or for the first request that needs one.
 type Pages struct {
 	// Log gets every failure that a person was shown, with its reference.
 	// It may be set before the first request; nil means slog.Default.
@@ -42,8 +44,11 @@ type Pages struct {
 	// time.Now.
 	Now func() time.Time
 
-	brand      Brand
-	matcher    language.Matcher
+	brand   Brand
+	matcher language.Matcher
+	sets    map[string]Set
+	opened  func() error // once
+
 	core       *catalogue
 	catalogues map[string]*catalogue
 	zone       *time.Location
@@ -55,20 +60,15 @@ type Pages struct {
 
 type pageID struct{ set, name, lang string }
 
-// New parses all pages of the core and of the sets, which are named after the
-// extensions. It returns everything that is wrong with them: a catalogue whose
-// languages differ, a text that a page asks for and nobody has, a placeholder
-// that is not filled, a page that html/template does not take.
+// New takes the sets, which are named after the extensions, and returns what is
+// wrong with the brand. What is wrong with pages and texts Check returns: a
+// program is ready sooner that reads them beside its other work.
 func New(b Brand, sets map[string]Set) (*Pages, error) {
 	if err := b.complete(); err != nil {
 		return nil, err
 	}
-	zone, err := time.LoadLocation(Zone)
-	if err != nil {
-		return nil, fmt.Errorf("loading zone: %w", err)
-	}
 	p := &Pages{
-		brand: b, zone: zone, catalogues: map[string]*catalogue{},
+		brand: b, sets: sets, catalogues: map[string]*catalogue{},
 		compiled: map[pageID]*template.Template{}, scripts: map[scriptID]script{},
 	}
 	tags := make([]language.Tag, 0, len(b.Languages))
@@ -76,13 +76,24 @@ func New(b Brand, sets map[string]Set) (*Pages, error) {
 		tags = append(tags, language.Make(l))
 	}
 	p.matcher = language.NewMatcher(tags)
-	if p.assets, err = openAssets(files, b); err != nil {
-		return nil, err
-	}
-	return p, p.open(sets)
+	p.opened = sync.OnceValue(p.open)
+	return p, nil
 }
 
-func (p *Pages) open(sets map[string]Set) error {
+// Check reads all pages of the core and of the sets, and returns everything
+// that is wrong with them: a catalogue whose languages differ, a text that a
+// page asks for and nobody has, a placeholder that is not filled, a page that
+// html/template does not take. What is wrong at the first stays wrong: then no
+// page is shown.
+func (p *Pages) Check() error { return p.opened() }
+
+func (p *Pages) open() (err error) {
+	if p.zone, err = time.LoadLocation(Zone); err != nil {
+		return fmt.Errorf("loading zone: %w", err)
+	}
+	if p.assets, err = openAssets(files, p.brand); err != nil {
+		return err
+	}
 	messages, err := fs.Sub(files, "messages")
 	if err != nil {
 		return err
@@ -98,8 +109,8 @@ func (p *Pages) open(sets map[string]Set) error {
 		return err
 	}
 	errs := []error{p.compileSet("", mustSub("pages"))}
-	for _, name := range slices.Sorted(maps.Keys(sets)) {
-		set := sets[name]
+	for _, name := range slices.Sorted(maps.Keys(p.sets)) {
+		set := p.sets[name]
 		if set.Messages == nil {
 			p.catalogues[name] = p.core
 		} else if p.catalogues[name], err = openCatalogue(name, set.Messages); err != nil {

@@ -241,7 +241,7 @@ func TestAPageThatIsNotThereIsAFailureOfOurs(t *testing.T) {
 	}
 }
 
-func TestNewFindsWhatAPersonWouldSeeFirst(t *testing.T) {
+func TestCheckFindsWhatAPersonWouldSeeFirst(t *testing.T) {
 	page := func(main string) web.Set {
 		s := demo()
 		s.Pages = fstest.MapFS{"p.html": {Data: []byte(`{{define "title"}}x{{end}}{{define "main"}}` + main + `{{end}}`)}}
@@ -284,8 +284,11 @@ func TestNewFindsWhatAPersonWouldSeeFirst(t *testing.T) {
 		"unknown function or field": {page(`{{nope}}`), "nope"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := web.New(brand(), map[string]web.Set{"x": tt.set})
-			if err == nil || !strings.Contains(err.Error(), tt.want) {
+			p, err := web.New(brand(), map[string]web.Set{"x": tt.set})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err = p.Check(); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("error %v, want one with %q", err, tt.want)
 			}
 		})

@@ -94,6 +94,9 @@ func formAction(action string) string {
 
 // render returns the page, and what its policy allows for.
 func (p *Pages) render(r *http.Request, pg Page, reference string) (body []byte, policy string, err error) {
+	if err := p.opened(); err != nil {
+		return nil, "", err
+	}
 	lang := p.Language(r)
 	page, ok := p.lookup(pg.Set, pg.Name, lang)
 	if !ok {
@@ -178,6 +181,9 @@ func (p *Pages) offerSwitch(v *view, r *http.Request) {
 // Text returns a text of a set (or of the core) in the request's language,
 // and "" where there is none or a placeholder is not filled.
 func (p *Pages) Text(r *http.Request, set, key string, args map[string]any) string {
+	if p.opened() != nil {
+		return ""
+	}
 	s, _ := p.translator(set, p.Language(r)).find(key, args)
 	return s
 }

@@ -70,6 +70,9 @@ func open(t *testing.T) *web.Pages {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := p.Check(); err != nil {
+		t.Fatal(err)
+	}
 	p.Now = noon
 	p.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
 	return p
@@ -81,7 +84,11 @@ type shown struct{ URL, Code string }
 
 func BenchmarkNew(b *testing.B) {
 	for b.Loop() {
-		if _, err := web.New(brand(), map[string]web.Set{"demo": demo()}); err != nil {
+		p, err := web.New(brand(), map[string]web.Set{"demo": demo()})
+		if err == nil {
+			err = p.Check()
+		}
+		if err != nil {
 			b.Fatal(err)
 		}
 	}
