@@ -127,6 +127,13 @@ type Record struct {
 	Expires   time.Time // after this the record is as good as gone
 }
 
+// MaxOwn is how many attempts of one account may be open at the same time.
+const MaxOwn = 4
+
+// Superseded is the DenyKey of an attempt that gave way to a newer one. Its
+// session lives on: another attempt may hold a part of the same one.
+const Superseded = "superseded"
+
 // Errors of Attempts.
 var (
 	ErrNoAttempt       = errors.New("no such attempt") // unknown or expired
@@ -135,8 +142,15 @@ var (
 
 // Attempts keeps records. A record is bounded: Held at most 64 KiB, State 4 KiB.
 type Attempts interface {
-	// Create stores a new record. It returns ErrTooManyAttempts when the
-	// record's address has 50 or more that are not terminal and not expired.
+	// Create stores a new record, and lets others fail, as Superseded, that
+	// have to give way. Of one account MaxOwn may be neither terminal nor
+	// expired: the oldest gives way, one of the record's own address before
+	// any. Without an account, the number counts in its place, at this address
+	// alone. At an address that has as many as the operator allows, the oldest
+	// of whoever has most there gives way, if these are two or more, else the
+	// oldest of the record's own account; if there is none, the error is
+	// ErrTooManyAttempts. Records with and without an account are counted
+	// apart. What is proven gives way last.
 	Create(ctx context.Context, r Record) error
 	// Get returns the record, or ErrNoAttempt.
 	Get(ctx context.Context, id AttemptID) (Record, error)

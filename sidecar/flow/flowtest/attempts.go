@@ -4,10 +4,11 @@
 package flowtest
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
-	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,7 +18,8 @@ import (
 
 // Attempts keeps records in memory.
 type Attempts struct {
-	Now func() time.Time
+	Now        func() time.Time
+	PerAddress int // how many one address may have; 0 = 50
 
 	mu      sync.Mutex
 	broken  error
@@ -53,20 +55,29 @@ func (s *Attempts) Create(_ context.Context, r flow.Record) error {
 	if _, err := s.load(r.ID); err == nil {
 		return errors.New("the attempt exists")
 	}
-	if s.openFrom(r.Address) >= 50 {
+	own := s.open(func(o flow.Record) bool { return o.Account == r.Account && r.Account != "" })
+	if len(own) >= flow.MaxOwn {
+		oldest := own[0]
+		oldest.Status, oldest.DenyStep, oldest.DenyKey, oldest.DenyUntil, oldest.Held = flow.Failed, "", flow.Superseded, time.Time{}, nil
+		if err := s.save(oldest); err != nil {
+			return err
+		}
+	}
+	if here := s.open(func(o flow.Record) bool { return o.Address == r.Address }); len(here) >= cmp.Or(s.PerAddress, 50) {
 		return flow.ErrTooManyAttempts
 	}
 	return s.save(r)
 }
 
-func (s *Attempts) openFrom(address netip.Prefix) int {
-	n := 0
+// open returns those that are not terminal, the oldest first.
+func (s *Attempts) open(which func(flow.Record) bool) (out []flow.Record) {
 	for id := range s.records {
-		if r, err := s.load(id); err == nil && r.Address == address && !r.Status.Terminal() {
-			n++
+		if r, err := s.load(id); err == nil && !r.Status.Terminal() && which(r) {
+			out = append(out, r)
 		}
 	}
-	return n
+	slices.SortFunc(out, func(a, b flow.Record) int { return a.Expires.Compare(b.Expires) })
+	return out
 }
 
 // Get implements flow.Attempts.

@@ -26,7 +26,7 @@ func Run(t *testing.T, open func(t *testing.T, now func() time.Time) flow.Attemp
 		"never creates over an attempt that exists": suite.createTwice,
 		"an error in an update changes nothing":     suite.rollback,
 		"updates one after the other":               suite.serial,
-		"bounds the open attempts of one address":   suite.bounded,
+		"bounds the open attempts of one account":   suite.bounded,
 		"fails what is open of one session, alone":  suite.failSession,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -207,27 +207,25 @@ func (s suite) serial() {
 	}
 }
 
+// bounded: the oldest attempt of an account gives way to its fifth.
 func (s suite) bounded() {
-	var last flow.AttemptID
-	for range 50 {
-		last = s.create(s.record("sid-1"))
-	}
-	if err := s.attempts.Create(s.Context(), s.record("sid-2")); !errors.Is(err, flow.ErrTooManyAttempts) {
-		s.Errorf("Create: %v, want ErrTooManyAttempts", err)
+	var ids []flow.AttemptID
+	for range flow.MaxOwn + 1 {
+		ids = append(ids, s.create(s.record("sid-1")))
+		s.clock.Pass(time.Second)
 	}
 	other := s.record("sid-2")
-	other.Address = netip.MustParsePrefix("192.0.2.1/32")
+	other.Account = "another"
 	s.create(other)
-	_, err := s.attempts.Update(s.Context(), last, func(r *flow.Record) error {
-		r.Status = flow.Failed
-		return nil
-	})
-	if err != nil {
-		s.Fatalf("Update: %v", err)
+	for i, id := range ids {
+		r, err := s.attempts.Get(s.Context(), id)
+		if err != nil {
+			s.Fatalf("Get: %v", err)
+		}
+		if superseded := r.Status == flow.Failed && r.DenyKey == flow.Superseded && r.Held == nil; superseded != (i == 0) {
+			s.Errorf("attempt %d: status %d, %q", i+1, r.Status, r.DenyKey)
+		}
 	}
-	s.create(s.record("sid-2"))
-	s.clock.Pass(time.Hour)
-	s.create(s.record("sid-3"))
 }
 
 func (s suite) failSession() {

@@ -55,6 +55,9 @@ type Listen struct {
 	Address string `yaml:"address"`
 	// TLS for this address. Without it a proxy in front must end TLS.
 	TLS *ServerTLS `yaml:"tls"`
+	// How many connections may be open at the same time; whoever comes then
+	// waits. Fairness among addresses is for the proxy in front.
+	Connections int `yaml:"connections"`
 }
 
 // ServerTLS is a server's certificate.
@@ -124,6 +127,10 @@ type Gate struct {
 	// Offer "sign in as staff" as a quiet link on the number page, for exempt
 	// people who come to a client with a number page.
 	StaffEntry bool `yaml:"staff_entry"`
+	// How many people behind one address (IPv6: /64) may be between password
+	// and identification at the same time. One account has four places at most.
+	// More where many share an address, such as a mobile network's.
+	AttemptsPerAddress int `yaml:"attempts_per_address"`
 	// Where a client begins anew, by client id: people go there when the
 	// original request is too old. A site's client has its public_url by default.
 	Start map[string]URL `yaml:"start"`
@@ -205,7 +212,7 @@ type Session struct {
 // Default returns the configuration of an empty file.
 func Default() Config {
 	return Config{
-		Listen:   Listen{Address: ":8080"},
+		Listen:   Listen{Address: ":8080", Connections: 10_000},
 		Internal: "127.0.0.1:9090",
 		Brand:    Brand{Languages: []string{"de", "en"}},
 		Audit:    Audit{Retention: 730 * 24 * time.Hour},
@@ -213,7 +220,9 @@ func Default() Config {
 }
 
 // SetDefaults sets what holds where the section says nothing.
-func (g *Gate) SetDefaults() { *g = Gate{IdentifiedRole: "identified", Mode: Enforce} }
+func (g *Gate) SetDefaults() {
+	*g = Gate{IdentifiedRole: "identified", Mode: Enforce, AttemptsPerAddress: 200}
+}
 
 // SetDefaults sets what holds where the section says nothing.
 func (s *Site) SetDefaults() {

@@ -52,14 +52,14 @@ func TestSectionsGetTheirDefaults(t *testing.T) {
 		"languages": strings.Join(c.Brand.Languages, " "), "idle": c.Sites["webcenter"].Session.Idle,
 		"absolute": c.Sites["webcenter"].Session.Absolute, "path": c.Gate.RelativePath(), "issuer": c.Gate.Issuer(),
 		"start": c.Starts()["webcenter"] + " " + c.Starts()["kundenapp"],
-		"flow":  fmt.Sprint(c.Gate.Flows.Login),
+		"flow":  fmt.Sprint(c.Gate.Flows.Login), "attempts": c.Gate.AttemptsPerAddress, "connections": c.Listen.Connections,
 	}
 	want := map[string]any{
 		"role": "identified", "mode": "enforce", "internal": "127.0.0.1:9090", "languages": "de en",
 		"idle": 15 * time.Minute, "absolute": 12 * time.Hour, "path": "/auth",
 		"issuer": "https://login.kasse.example/auth/realms/kasse",
 		"start":  "https://webcenter.kasse.example kundenapp://start",
-		"flow":   "[{[kvnr] false} {[keycloak] false} {[egk nect] true}]",
+		"flow":   "[{[kvnr] false} {[keycloak] false} {[egk nect] true}]", "attempts": 200, "connections": 10_000,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -82,6 +82,8 @@ func TestMistakes(t *testing.T) {
 		}},
 		{"everybody a proxy", "listen:", "trusted_proxies: [0.0.0.0/0]\nlisten:", []string{"trusted_proxies[0]: everybody would be believed to be a proxy"}},
 		{"half TLS", "127.0.0.1:8080}", "127.0.0.1:8080, tls: {cert_file: a}}", []string{"listen.tls.key_file: is missing"}},
+		{"few connections", "127.0.0.1:8080}", "127.0.0.1:8080, connections: 99}", []string{"listen.connections: want a number from 100 to 1000000"}},
+		{"many attempts", "  since:", "  attempts_per_address: 10001\n  since:", []string{"gate.attempts_per_address: want a number from 10 to 10000"}},
 		{"same port", "listen:", "internal: 127.0.0.1:8080\nlisten:", []string{"internal: the internal port must be another than that of listen"}},
 		{"password in store", "sqlite:/var/lib/schleuse/schleuse.db", "postgres://a:hunter2@127.0.0.1/db", []string{"store: a password does not stand in the configuration"}},
 		{"store over the network", "sqlite:/var/lib/schleuse/schleuse.db", "postgres://a@db/db", []string{"store: the database is on another machine: want sslmode=verify-full"}},

@@ -50,6 +50,7 @@ func (ck *checker) gate(g *Gate) {
 	ck.start(g)
 	ck.opened(g)
 	ck.words(g.PlainClients, "gate", "plain_clients")
+	ck.between(g.AttemptsPerAddress, 10, 10_000, "gate", "attempts_per_address")
 }
 
 func (ck *checker) keycloak(k Keycloak) {

@@ -70,8 +70,16 @@ func (ck *checker) required(value, hint string, keys ...string) {
 	}
 }
 
+// between wants a number from low to high.
+func (ck *checker) between(n, low, high int, keys ...string) {
+	if n < low || n > high {
+		ck.at(fmt.Sprintf("want a number from %d to %d", low, high), "leave it out if unsure", keys...)
+	}
+}
+
 func (ck *checker) entrance(c *Config) {
 	ck.address(c.Listen.Address, "listen", "address")
+	ck.between(c.Listen.Connections, 100, 1_000_000, "listen", "connections")
 	ck.address(c.Internal, "internal")
 	if _, port, _ := net.SplitHostPort(c.Internal); port != "0" && samePort(c.Internal, c.Listen.Address) {
 		ck.at("the internal port must be another than that of listen", "such as 127.0.0.1:9090", "internal")

@@ -378,13 +378,34 @@ func TestFourAttemptsABrowser(t *testing.T) {
 
 func TestAttemptsAreBoundedPerAddress(t *testing.T) {
 	w := newWorld(t)
-	for range 50 {
-		w.browser().signIn("app", "a123456780").want(http.StatusSeeOther)
+	w.attempts.PerAddress = 2
+	w.keycloak.add("d202601019", account.NotCleared)
+	for _, username := range []string{"a123456780", "b123456782"} {
+		w.browser().signIn("app", username).want(http.StatusSeeOther)
 	}
-	before := w.keycloak.live("a123456780")
-	w.browser().signIn("app", "a123456780").want(http.StatusTooManyRequests)
-	if w.keycloak.live("a123456780") != before {
+	w.browser().signIn("app", "d202601019").want(http.StatusTooManyRequests)
+	if w.keycloak.live("d202601019") != 0 {
 		t.Error("the session of a login that could not be held lives")
+	}
+}
+
+// TestTheOldestAttemptOfAnAccountGivesWay to its fifth, which may be of the
+// same session: that lives on, and all of the others are where they were.
+func TestTheOldestAttemptOfAnAccountGivesWay(t *testing.T) {
+	w := newWorld(t)
+	var held [5]response
+	var browsers [5]*browser
+	for i := range held {
+		browsers[i] = w.browser()
+		held[i] = browsers[i].signIn("app", "a123456780").want(http.StatusSeeOther)
+		w.clock.Pass(time.Second)
+	}
+	browsers[0].get(held[0].location()).want(http.StatusGone).shows("https://app.test/")
+	if n := w.keycloak.live("a123456780"); n != 5 {
+		t.Errorf("%d sessions live, want all 5", n)
+	}
+	if out := browsers[1].pass(held[1]); codeOf(out) == "" {
+		t.Error("no code for the second")
 	}
 }
 

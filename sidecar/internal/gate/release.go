@@ -77,7 +77,11 @@ func (h *handler) grant(ctx context.Context, rec flow.Record) error {
 }
 
 // failed tells why the attempt is over, and sees to it that its session is.
+// That of one which gave way to a newer one may be the newer one's too.
 func (h *handler) failed(w http.ResponseWriter, r *http.Request, rec flow.Record, out flow.Outcome) error {
+	if rec.DenyStep == "" && rec.DenyKey == flow.Superseded {
+		return &failureOf{rec.Client, attemptGone(errors.New("a newer attempt took its place"))}
+	}
 	alive, err := h.Accounts.Alive(r.Context(), rec.Account, rec.Session)
 	if err != nil {
 		return laterFault(err)

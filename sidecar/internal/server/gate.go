@@ -96,7 +96,7 @@ func (h *house) engine(g *config.Gate) (*flow.Engine, error) {
 		Name: flow.Authenticators, Kind: string(flow.Authenticators),
 		Step: &gate.Review{Accounts: h.keycloak, Audit: h.store.Audit(), Since: g.Since.Time},
 	}
-	engine := &flow.Engine{Plan: plan, Chambers: steps, Attempts: h.store.Attempts(), Now: h.Now, Log: h.Log}
+	engine := &flow.Engine{Plan: plan, Chambers: steps, Attempts: h.store.Attempts(g.AttemptsPerAddress), Now: h.Now, Log: h.Log}
 	if err := engine.Validate(); err != nil {
 		return nil, fmt.Errorf("gate.flows: %w", err)
 	}

@@ -17,20 +17,19 @@ import (
 
 // The bounds of flow.Attempts.
 const (
-	maxAttempts = 50 // open ones per address
-	maxHeld     = 64 << 10
-	maxState    = 4 << 10
+	maxHeld  = 64 << 10
+	maxState = 4 << 10
 )
 
 // attempts implements flow.Attempts.
-type attempts struct{ *Store }
-
-// Attempts returns the port of the flow engine.
-func (s *Store) Attempts() flow.Attempts { return attempts{s} }
-
-func (s attempts) address(r flow.Record) alternatives {
-	return s.keys("attempts.address", r.Address.String())
+type attempts struct {
+	*Store
+	perAddress int
 }
+
+// Attempts returns the port of the flow engine, which lets one address have
+// perAddress open attempts.
+func (s *Store) Attempts(perAddress int) flow.Attempts { return attempts{s, perAddress} }
 
 // session is NULL while there is no session, so that nothing matches it.
 func (s attempts) session(sid account.SID) any {
@@ -58,26 +57,18 @@ func (s attempts) Create(ctx context.Context, r flow.Record) error {
 		return err
 	}
 	return s.write(ctx, "creating an attempt", func(ctx context.Context, tx *sql.Tx) error {
-		address := s.address(r)
-		if err := s.db.Lock(ctx, tx, address[:]...); err != nil {
+		n := newcomer{address: s.address(r)}
+		n.owner, n.owned = s.owner(r)
+		if err := s.makeRoom(ctx, tx, n); err != nil {
 			return err
-		}
-		var open int
-		err := tx.QueryRowContext(ctx, "SELECT count(*) FROM attempts WHERE address IN "+anyOf+
-			" AND terminal = 0 AND expires > $9", address.args(micros(s.now()))...).Scan(&open)
-		if err != nil {
-			return err
-		}
-		if open >= maxAttempts {
-			return answer{flow.ErrTooManyAttempts}
 		}
 		record, held, err := s.sealed(r)
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO attempts (id, address, session, terminal, expires, record, held)
-			VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-			string(r.ID), address.primary(), s.session(r.Session), terminal(r), micros(r.Expires), record, held)
+		_, err = tx.ExecContext(ctx, `INSERT INTO attempts (id, address, owner, session, terminal, expires, record, held)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+			string(r.ID), n.address.primary(), n.ownerColumn(), s.session(r.Session), terminal(r), micros(r.Expires), record, held)
 		return err
 	})
 }

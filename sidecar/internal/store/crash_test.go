@@ -42,7 +42,7 @@ func child(dir string) error {
 	for n := 1; ; n++ {
 		id := flow.NewSecret().ID()
 		err := errors.Join(
-			s.Attempts().Create(ctx, flow.Record{
+			s.Attempts(50).Create(ctx, flow.Record{
 				Attempt: flow.Attempt{ID: id, Address: netip.MustParsePrefix(fmt.Sprintf("10.%d.%d.0/32", n/250, n%250))},
 				Status:  flow.Open, Held: make([]byte, 32<<10), Expires: time.Now().Add(time.Hour),
 			}),
@@ -120,7 +120,7 @@ func verifyAfterCrash(t *testing.T, dir string, ring *keyring.Ring, confirmed []
 		t.Errorf("audit: %+v, %v; %d were confirmed", verified, err, len(confirmed))
 	}
 	for _, id := range confirmed {
-		if _, err := s.Attempts().Get(t.Context(), flow.AttemptID(id)); err != nil {
+		if _, err := s.Attempts(50).Get(t.Context(), flow.AttemptID(id)); err != nil {
 			t.Errorf("a confirmed attempt: %v", err)
 		}
 	}

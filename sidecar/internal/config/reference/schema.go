@@ -41,6 +41,9 @@ func value(k Key) schema {
 	out["description"] = k.Meaning
 	if k.Default != "" && !k.Kind.List && !k.Kind.Map {
 		out["default"] = k.Default
+		if k.Kind.Name == "number" {
+			out["default"] = json.Number(k.Default)
+		}
 	}
 	return out
 }
@@ -51,6 +54,8 @@ func single(k Key) schema {
 		return object(k.Below)
 	case "bool":
 		return schema{"type": "boolean"}
+	case "number":
+		return schema{"type": "integer"}
 	case "duration":
 		return schema{"type": "string", "pattern": `^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$`}
 	case "url":

@@ -114,6 +114,7 @@ func scalars() map[reflect.Type]string {
 		reflect.TypeFor[config.Entry]():    "step",
 		reflect.TypeFor[strictyaml.Node](): "settings",
 		reflect.TypeFor[bool]():            "bool",
+		reflect.TypeFor[int]():             "number",
 		reflect.TypeFor[string]():          "string",
 	}
 }
@@ -139,6 +140,8 @@ func written(v reflect.Value) string {
 		return x.String()
 	case time.Duration:
 		return inUnits(x)
+	case int:
+		return strconv.Itoa(x)
 	case []string:
 		if len(x) > 0 {
 			return "[" + strings.Join(x, ", ") + "]"

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,16 +13,18 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/schleuse/schleuse/sidecar/account"
 	"github.com/schleuse/schleuse/sidecar/fault"
 	"github.com/schleuse/schleuse/sidecar/flow"
 	"github.com/schleuse/schleuse/sidecar/internal/keyring"
 )
 
+// attempt is one of an account of its own.
 func attempt(address string) flow.Record {
 	return flow.Record{
 		Attempt: flow.Attempt{
 			ID: flow.NewSecret().ID(), Flow: flow.Login, Client: "webcenter", Number: "A123456780",
-			Account: "account-1", Session: "sid-1", Address: netip.MustParsePrefix(address),
+			Account: account.ID(rand.Text()), Session: "sid-1", Address: netip.MustParsePrefix(address),
 			Language: "de", Step: "egk", Kinds: []string{"kvnr"}, State: json.RawMessage(`{"n":1}`),
 		},
 		Status: flow.Open, Proofs: map[flow.StepName]flow.Proof{"kvnr": {Kind: "kvnr", At: start, Note: "typed"}},
@@ -33,15 +36,15 @@ func attempt(address string) flow.Record {
 var attemptTests = map[string]func(*testing.T, *fixture){
 	"a record comes back as it was stored": func(t *testing.T, f *fixture) {
 		want := attempt("192.0.2.1/32")
-		must(t, f.one(0).Attempts().Create(t.Context(), want))
-		got, err := f.one(1).Attempts().Get(t.Context(), want.ID)
+		must(t, f.one(0).Attempts(50).Create(t.Context(), want))
+		got, err := f.one(1).Attempts(50).Get(t.Context(), want.ID)
 		must(t, err)
 		if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Prefix{})); diff != "" {
 			t.Error(diff)
 		}
 	},
 	"an unknown or expired record is none": func(t *testing.T, f *fixture) {
-		a := f.one(0).Attempts()
+		a := f.one(0).Attempts(50)
 		r := attempt("192.0.2.1/32")
 		_, err := a.Get(t.Context(), r.ID)
 		wantErr(t, err, flow.ErrNoAttempt)
@@ -56,13 +59,13 @@ var attemptTests = map[string]func(*testing.T, *fixture){
 	},
 	"one id is created once": func(t *testing.T, f *fixture) {
 		r := attempt("192.0.2.1/32")
-		must(t, f.one(0).Attempts().Create(t.Context(), r))
-		if err := f.one(1).Attempts().Create(t.Context(), r); err == nil {
+		must(t, f.one(0).Attempts(50).Create(t.Context(), r))
+		if err := f.one(1).Attempts(50).Create(t.Context(), r); err == nil {
 			t.Error("created twice")
 		}
 	},
 	"an update is stored, a failed one is not": func(t *testing.T, f *fixture) {
-		a := f.one(0).Attempts()
+		a := f.one(0).Attempts(50)
 		r := attempt("192.0.2.1/32")
 		must(t, a.Create(t.Context(), r))
 		got, err := a.Update(t.Context(), r.ID, func(r *flow.Record) error {
@@ -70,7 +73,7 @@ var attemptTests = map[string]func(*testing.T, *fixture){
 			return nil
 		})
 		must(t, err)
-		read, err := f.one(1).Attempts().Get(t.Context(), r.ID)
+		read, err := f.one(1).Attempts(50).Get(t.Context(), r.ID)
 		must(t, err)
 		if diff := cmp.Diff(got, read, cmpopts.EquateComparable(netip.Prefix{})); diff != "" || string(read.Held) != "other" {
 			t.Error(diff, string(read.Held))
@@ -95,7 +98,7 @@ var attemptTests = map[string]func(*testing.T, *fixture){
 		}
 	},
 	"the status only grows": func(t *testing.T, f *fixture) {
-		a := f.one(0).Attempts()
+		a := f.one(0).Attempts(50)
 		r := attempt("192.0.2.1/32")
 		must(t, a.Create(t.Context(), r))
 		to := func(s flow.Status) error {
@@ -112,7 +115,7 @@ var attemptTests = map[string]func(*testing.T, *fixture){
 		}
 	},
 	"what is too large is refused": func(t *testing.T, f *fixture) {
-		a := f.one(0).Attempts()
+		a := f.one(0).Attempts(50)
 		r := attempt("192.0.2.1/32")
 		r.Held = make([]byte, 64<<10)
 		must(t, a.Create(t.Context(), r))
@@ -124,22 +127,22 @@ var attemptTests = map[string]func(*testing.T, *fixture){
 		})
 		wantKind(t, err, fault.TooLarge)
 	},
-	"one address has fifty open attempts, raced": func(t *testing.T, f *fixture) {
+	"one address has as many open attempts as it may, raced": func(t *testing.T, f *fixture) {
 		errs := race(racers, func(i int) error {
-			return f.one(i).Attempts().Create(t.Context(), attempt("192.0.2.7/32"))
+			return f.one(i).Attempts(50).Create(t.Context(), attempt("192.0.2.7/32"))
 		})
 		created, refused := count(t, errs, flow.ErrTooManyAttempts)
 		if created != 50 || refused != racers-50 {
 			t.Errorf("%d created, %d refused", created, refused)
 		}
-		must(t, f.one(0).Attempts().Create(t.Context(), attempt("192.0.2.8/32")))
+		must(t, f.one(0).Attempts(50).Create(t.Context(), attempt("192.0.2.8/32")))
 		f.clock.Add(45 * time.Minute)
 		r := attempt("192.0.2.7/32")
 		r.Expires = f.clock.Now().Add(time.Hour)
-		must(t, f.one(0).Attempts().Create(t.Context(), r))
+		must(t, f.one(0).Attempts(50).Create(t.Context(), r))
 	},
 	"a terminal attempt makes room, also after a rotation": func(t *testing.T, f *fixture) {
-		a := f.one(0).Attempts()
+		a := f.one(0).Attempts(50)
 		var last flow.AttemptID
 		for range 50 {
 			r := attempt("2001:db8::/64")
@@ -156,9 +159,9 @@ var attemptTests = map[string]func(*testing.T, *fixture){
 	"updates of one record do not overlap": func(t *testing.T, f *fixture) {
 		r := attempt("192.0.2.1/32")
 		r.State = json.RawMessage("0")
-		must(t, f.one(0).Attempts().Create(t.Context(), r))
+		must(t, f.one(0).Attempts(50).Create(t.Context(), r))
 		errs := race(racers, func(i int) error {
-			_, err := f.one(i).Attempts().Update(t.Context(), r.ID, func(r *flow.Record) error {
+			_, err := f.one(i).Attempts(50).Update(t.Context(), r.ID, func(r *flow.Record) error {
 				var n int
 				if err := json.Unmarshal(r.State, &n); err != nil {
 					return err
@@ -169,7 +172,7 @@ var attemptTests = map[string]func(*testing.T, *fixture){
 			return err
 		})
 		count(t, errs, nil)
-		got, err := f.one(1).Attempts().Get(t.Context(), r.ID)
+		got, err := f.one(1).Attempts(50).Get(t.Context(), r.ID)
 		must(t, err)
 		if string(got.State) != fmt.Sprint(racers) {
 			t.Errorf("%d updates counted %s", racers, got.State)
@@ -178,10 +181,10 @@ var attemptTests = map[string]func(*testing.T, *fixture){
 	"one of many releases": func(t *testing.T, f *fixture) {
 		r := attempt("192.0.2.1/32")
 		r.Status = flow.Cleared
-		must(t, f.one(0).Attempts().Create(t.Context(), r))
+		must(t, f.one(0).Attempts(50).Create(t.Context(), r))
 		late := errors.New("late")
 		errs := race(racers, func(i int) error {
-			_, err := f.one(i).Attempts().Update(t.Context(), r.ID, func(r *flow.Record) error {
+			_, err := f.one(i).Attempts(50).Update(t.Context(), r.ID, func(r *flow.Record) error {
 				if r.Status != flow.Cleared {
 					return late
 				}
@@ -195,14 +198,14 @@ var attemptTests = map[string]func(*testing.T, *fixture){
 		}
 	},
 	"failing a session fails what is not terminal": func(t *testing.T, f *fixture) {
-		a := f.one(0).Attempts()
+		a := f.one(0).Attempts(50)
 		mine, released, other, none := attempt("192.0.2.1/32"), attempt("192.0.2.1/32"), attempt("192.0.2.1/32"), attempt("192.0.2.1/32")
 		released.Status, other.Session, none.Session = flow.Released, "sid-2", ""
 		for _, r := range []flow.Record{mine, released, other, none} {
 			must(t, a.Create(t.Context(), r))
 		}
 		f.rotate(t, keyring.Index)
-		must(t, f.one(1).Attempts().FailSession(t.Context(), "sid-1", "ended"))
+		must(t, f.one(1).Attempts(50).FailSession(t.Context(), "sid-1", "ended"))
 		for name, want := range map[flow.AttemptID]flow.Status{
 			mine.ID: flow.Failed, released.ID: flow.Released, other.ID: flow.Open, none.ID: flow.Open,
 		} {
@@ -224,13 +227,13 @@ var attemptTests = map[string]func(*testing.T, *fixture){
 		for range 8 {
 			r := attempt("192.0.2.1/32")
 			r.Status = flow.Cleared
-			must(t, f.one(0).Attempts().Create(t.Context(), r))
+			must(t, f.one(0).Attempts(50).Create(t.Context(), r))
 			var released bool
 			errs := race(2, func(i int) error {
 				if i == 0 {
-					return f.one(i).Attempts().FailSession(t.Context(), "sid-1", "ended")
+					return f.one(i).Attempts(50).FailSession(t.Context(), "sid-1", "ended")
 				}
-				_, err := f.one(i).Attempts().Update(t.Context(), r.ID, func(r *flow.Record) error {
+				_, err := f.one(i).Attempts(50).Update(t.Context(), r.ID, func(r *flow.Record) error {
 					if r.Status != flow.Cleared {
 						return late
 					}
@@ -241,7 +244,7 @@ var attemptTests = map[string]func(*testing.T, *fixture){
 				return err
 			})
 			count(t, errs, late)
-			got, err := f.one(0).Attempts().Get(t.Context(), r.ID)
+			got, err := f.one(0).Attempts(50).Get(t.Context(), r.ID)
 			must(t, err)
 			if (got.Status == flow.Released) != released {
 				t.Errorf("released: %v, stored: %d", released, got.Status)
@@ -250,13 +253,13 @@ var attemptTests = map[string]func(*testing.T, *fixture){
 	},
 	"a record whose key was retired is none": func(t *testing.T, f *fixture) {
 		r := attempt("192.0.2.1/32")
-		must(t, f.one(0).Attempts().Create(t.Context(), r))
+		must(t, f.one(0).Attempts(50).Create(t.Context(), r))
 		f.rotate(t, keyring.Seal)
-		if _, err := f.one(0).Attempts().Get(t.Context(), r.ID); err != nil {
+		if _, err := f.one(0).Attempts(50).Get(t.Context(), r.ID); err != nil {
 			t.Errorf("after rotation: %v", err)
 		}
 		f.retireOld(t, keyring.Seal)
-		_, err := f.one(0).Attempts().Get(t.Context(), r.ID)
+		_, err := f.one(0).Attempts(50).Get(t.Context(), r.ID)
 		wantErr(t, err, flow.ErrNoAttempt)
 	},
 }

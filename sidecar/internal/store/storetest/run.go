@@ -126,11 +126,11 @@ func Run(t *testing.T, b Backend) {
 		flowtest.Run(t, func(t *testing.T, now func() time.Time) flow.Attempts {
 			ring := keyring.Generate(now())
 			ring.Now = now
-			return reopen(t, b.Fresh(t), ring, now).Attempts()
+			return reopen(t, b.Fresh(t), ring, now).Attempts(50)
 		})
 	})
 	for name, suite := range map[string]map[string]func(*testing.T, *fixture){
-		"Attempts": attemptTests, "Codes": codeTests, "Logins": loginTests, "Actions": actionTests,
+		"Attempts": attemptTests, "Room": roomTests, "Codes": codeTests, "Logins": loginTests, "Actions": actionTests,
 		"Sessions": sessionTests, "Records": recordTests, "Counters": counterTests, "Outbox": outboxTests,
 		"Audit": auditTests, "Store": storeTests,
 	} {

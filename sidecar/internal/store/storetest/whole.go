@@ -29,7 +29,7 @@ var storeTests = map[string]func(*testing.T, *fixture){
 		s := f.one(0)
 		_, err := s.Sessions().Get(ctx, proxy.SessionID{1})
 		wantKind(t, err, fault.Unavailable)
-		_, err = s.Attempts().Get(ctx, "x")
+		_, err = s.Attempts(50).Get(ctx, "x")
 		wantKind(t, err, fault.Unavailable)
 		got, err := s.Counters("egk").Take(ctx, daily)
 		wantKind(t, err, fault.Unavailable)
@@ -47,7 +47,7 @@ var storeTests = map[string]func(*testing.T, *fixture){
 		fill := func(expires time.Time, name string) {
 			r := attempt("192.0.2.1/32")
 			r.Expires = expires
-			must(t, s.Attempts().Create(t.Context(), r))
+			must(t, s.Attempts(50).Create(t.Context(), r))
 			must(t, s.Codes().RecordCode(t.Context(), gate.HashOf(name), gate.Code{Expires: expires}))
 			must(t, s.Actions().RecordAction(t.Context(), gate.HashOf(name), expires))
 			l := login(account.SID(name), start)
@@ -94,7 +94,7 @@ var storeTests = map[string]func(*testing.T, *fixture){
 	},
 	"no column shows a person or a secret": func(t *testing.T, f *fixture) {
 		s := f.one(0)
-		must(t, s.Attempts().Create(t.Context(), attempt("192.0.2.77/32")))
+		must(t, s.Attempts(50).Create(t.Context(), attempt("192.0.2.77/32")))
 		must(t, s.Logins().RecordLogin(t.Context(), login("sid-visible", start)))
 		must(t, s.Sessions().Create(t.Context(), session("sub-visible", "sid-visible")))
 		must(t, s.Records("egk").Put(t.Context(), "A123456780", 0, json.RawMessage(`"digits-visible"`), time.Hour))
@@ -106,7 +106,7 @@ var storeTests = map[string]func(*testing.T, *fixture){
 		f.noneVisible(t, "A123456780", "192.0.2.", "visible", "account-1", "sid-1", "HTTP/1.1", "a123456780")
 	},
 	"an address is free again when its attempts are failed": func(t *testing.T, f *fixture) {
-		a := f.one(0).Attempts()
+		a := f.one(0).Attempts(50)
 		for range 50 {
 			must(t, a.Create(t.Context(), attempt("192.0.2.1/32")))
 		}
