@@ -10,7 +10,10 @@ import (
 
 // publicPort is the address where browsers, apps and backends come in.
 func (h *house) publicPort() (*port, error) {
-	p := &port{name: "public", address: h.Config.Listen.Address, handler: h.publicFace(), log: h.Log}
+	p := &port{
+		name: "public", address: h.Config.Listen.Address, connections: h.Config.Listen.Connections,
+		handler: h.publicFace(), log: h.Log,
+	}
 	files := h.Config.Listen.TLS
 	if files == nil {
 		return p, nil

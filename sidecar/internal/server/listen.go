@@ -30,6 +30,8 @@ type port struct {
 	tls     *tls.Config // nil: plain HTTP, TLS ends in front of us
 	handler http.Handler
 	log     *slog.Logger
+	// connections is how many may be open at the same time; 0 = any number.
+	connections int
 	// stopping is called when the stop begins, before the port closes.
 	stopping func()
 }
@@ -41,6 +43,9 @@ func (p *port) listen(ctx context.Context) (net.Listener, error) {
 	l, err := lc.Listen(ctx, "tcp", p.address)
 	if err != nil {
 		return nil, fmt.Errorf("listening on %s (%s): %w", p.address, p.name, err)
+	}
+	if p.connections > 0 {
+		l = newBounded(l, p.connections, p.log)
 	}
 	if p.tls != nil {
 		l = tls.NewListener(l, p.tls)
