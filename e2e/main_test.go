@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"testing"
 
 	"github.com/schleuse/schleuse/e2e/play"
@@ -57,18 +56,13 @@ func run(m *testing.M) (int, error) {
 	return m.Run(), nil
 }
 
-// settingsOfRun takes free ports and a Keycloak of its own, or, to spare the
-// start while one works on a test, the one that SCHLEUSE_STAGE names by the
-// base of its ports.
+// settingsOfRun takes the stage that runs already (test.sh starts one for all
+// packages), else free ports and a Keycloak of its own.
 func settingsOfRun() (play.Settings, error) {
-	if running := os.Getenv("SCHLEUSE_STAGE"); running != "" {
-		base, err := strconv.Atoi(running)
-		if err != nil {
-			return play.Settings{}, fmt.Errorf("SCHLEUSE_STAGE: %w", err)
-		}
-		ports := stage.PortsFrom(base)
-		return play.Settings{Ports: ports, Keycloak: stage.RunningKeycloak(ports)}, nil
+	settings := play.Settings{Binary: os.Getenv(stage.BinaryVariable)}
+	var err error
+	if settings.Keycloak, settings.Ports, err = stage.Running(); err == nil && settings.Keycloak == nil {
+		settings.Ports, err = stage.FreePorts()
 	}
-	ports, err := stage.FreePorts()
-	return play.Settings{Ports: ports}, err
+	return settings, err
 }

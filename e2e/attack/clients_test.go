@@ -19,7 +19,7 @@ import (
 // is run at both doors, with the same code.
 func bothDoors(t *testing.T, run func(t *testing.T, s *scene)) {
 	t.Helper()
-	for name, port := range map[string]int{"through the gate": here.Ports.Gate(), "directly": here.Ports.Keycloak()} {
+	for name, port := range map[string]int{"through the gate": here.doors.Gate(), "directly": here.Ports.Keycloak()} {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t, "attack-web", "identified")
 			s.at(port, "attack-web")

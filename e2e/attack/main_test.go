@@ -6,21 +6,20 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/schleuse/schleuse/e2e/issuer"
 	"github.com/schleuse/schleuse/e2e/play"
 	"github.com/schleuse/schleuse/e2e/stage"
+	"github.com/schleuse/schleuse/e2e/traces"
 )
 
 // stand is what all tests share.
 type stand struct {
 	*play.Play
-	admin   *stage.Admin
+	doors   stage.Ports    // where gates and all else of the attacks listen
+	admin   *stage.Admin   // of the attacks' realm
 	closed  *play.Schleuse // as operators run it: all that may be closed is closed
 	open    *play.Schleuse // account, device, ciba and exchange opened
 	tap     *tap           // between the closed one and Keycloak
@@ -47,53 +46,67 @@ func run(m *testing.M) (int, error) {
 		return 1, err
 	}
 	defer os.RemoveAll(dir)
-	p, err := setStage(ctx, dir)
+	here, err = setStage(ctx, dir)
 	if err != nil {
 		return 1, err
 	}
-	if os.Getenv("SCHLEUSE_STAGE") == "" {
-		defer p.Keycloak.Stop()
-	}
-	here = &stand{Play: p, admin: p.Keycloak.Admin}
+	defer here.Keycloak.Stop()
 	if err := here.furnish(ctx); err != nil {
 		return 1, err
 	}
-	defer here.clear()
-	return m.Run(), nil
+	code := m.Run()
+	return code, here.admin.DropRealm(ctx)
 }
 
-// setStage starts Keycloak and builds the binary, or takes those that are there.
-func setStage(ctx context.Context, dir string) (*play.Play, error) {
-	p := &play.Play{Dir: dir, Binary: os.Getenv("SCHLEUSE_BINARY")}
+// setStage takes the stage that runs already, else starts a Keycloak, and
+// makes a realm of the attacks' own in it: they change it as a whole.
+func setStage(ctx context.Context, dir string) (*stand, error) {
+	p := &play.Play{Dir: dir, Logs: filepath.Join(dir, "logs"), Binary: os.Getenv(stage.BinaryVariable)}
+	if err := os.Mkdir(p.Logs, 0o700); err != nil {
+		return nil, err
+	}
+	progress := stage.Progress{Out: os.Stderr}
 	if p.Binary == "" {
 		p.Binary = filepath.Join(dir, "schleuse")
-		root, err := stage.Root()
-		if err != nil {
+		if err := play.Build(ctx, progress, p.Binary); err != nil {
 			return nil, err
 		}
-		build := exec.CommandContext(ctx, "go", "build", "-o", p.Binary, "./sidecar/cmd/schleuse")
-		build.Dir = root
-		if out, err := build.CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("go build: %w\n%s", err, out)
-		}
-	}
-	if base, err := strconv.Atoi(os.Getenv("SCHLEUSE_STAGE")); err == nil {
-		p.Ports = stage.PortsFrom(base)
-		url := p.Ports.KeycloakURL()
-		p.Keycloak = &stage.Keycloak{URL: url, Admin: &stage.Admin{URL: url, Realm: stage.Realm}}
-		return p, nil
 	}
 	var err error
+	if p.Keycloak, p.Ports, err = stage.Running(); err != nil {
+		return nil, err
+	}
+	if p.Keycloak == nil {
+		if err := startKeycloak(ctx, p, progress); err != nil {
+			return nil, err
+		}
+	}
+	s := &stand{Play: p}
+	// The addresses are Keycloak's; what listens for them may be elsewhere, so
+	// that others play on the same stage at the same time.
+	if s.doors, err = stage.FreePorts(); err != nil {
+		return nil, err
+	}
+	s.admin, err = p.Keycloak.CopyRealm(ctx, realmName, p.Ports)
+	return s, err
+}
+
+func startKeycloak(ctx context.Context, p *play.Play, progress stage.Progress) error {
+	cache, err := stage.OpenCache(progress)
+	if err != nil {
+		return err
+	}
 	if p.Ports, err = stage.FreePorts(); err != nil {
-		return nil, err
+		return err
 	}
-	if p.Cache, err = stage.OpenCache(stage.Progress{Out: os.Stderr}); err != nil {
-		return nil, err
+	log, err := os.Create(filepath.Join(p.Logs, traces.KeycloakLog))
+	if err != nil {
+		return err
 	}
-	p.Keycloak, err = p.Cache.StartKeycloak(ctx, stage.KeycloakSpec{Ports: p.Ports, Arguments: []string{
+	p.Keycloak, err = cache.StartKeycloak(ctx, stage.KeycloakSpec{Ports: p.Ports, Log: log, Arguments: []string{
 		"--spi-ciba-auth-channel--ciba-http-auth-channel--http-authentication-channel-uri=" + stage.Loopback(p.Ports.Home()) + "/ciba",
 	}})
-	return p, err
+	return err
 }
 
 // furnish starts what stands beside Keycloak, and sets the realm up for all
@@ -104,10 +117,10 @@ func (s *stand) furnish(ctx context.Context) error {
 	if err := play.Serve(ctx, s.Ports.Home(), s.phone); err != nil {
 		return err
 	}
-	if s.foreign, err = issuer.New(s.Ports.IssuerURL(), "keycloak", "foreign-secret"); err != nil {
+	if s.foreign, err = issuer.New(s.doors.IssuerURL(), "keycloak", "foreign-secret"); err != nil {
 		return err
 	}
-	if err := play.Serve(ctx, s.Ports.Issuer(), s.foreign.Handler()); err != nil {
+	if err := play.Serve(ctx, s.doors.Issuer(), s.foreign.Handler()); err != nil {
 		return err
 	}
 	if s.tap, err = newTap(s.Keycloak.URL); err != nil {
@@ -116,21 +129,20 @@ func (s *stand) furnish(ctx context.Context) error {
 	if err := play.Serve(ctx, s.tapPort(), s.tap); err != nil {
 		return err
 	}
-	s.clear()
 	if err := s.setClients(ctx); err != nil {
 		return err
 	}
-	if s.closed, err = s.start(ctx, "closed", s.Ports.Gate(), s.Ports.Internal(), stage.Loopback(s.tapPort()), ""); err != nil {
+	if s.closed, err = s.start(ctx, "closed", s.doors.Gate(), s.doors.Internal(), stage.Loopback(s.tapPort()), ""); err != nil {
 		return err
 	}
-	s.open, err = s.start(ctx, "open", s.openPort(), s.Ports.Internal()+5, "",
+	s.open, err = s.start(ctx, "open", s.openPort(), s.doors.Internal()+5, "",
 		"  open: [account, device, ciba, exchange]\n  grants: {attack-web: [device, ciba, exchange]}\n")
 	return err
 }
 
-func (s *stand) openPort() int { return s.Ports.Partner() }
+func (s *stand) openPort() int { return s.doors.Partner() }
 
-func (s *stand) tapPort() int { return s.Ports.Postgres() }
+func (s *stand) tapPort() int { return s.doors.Postgres() }
 
 // start runs one Schleuse. Both speak for the same public address.
 func (s *stand) start(ctx context.Context, name string, port, internal int, keycloak, more string) (*play.Schleuse, error) {
@@ -142,7 +154,7 @@ func (s *stand) start(ctx context.Context, name string, port, internal int, keyc
 	if err := writePeople(members); err != nil {
 		return nil, err
 	}
-	return s.Schleuse(ctx, play.Spec{Dir: dir, Port: port, Internal: internal, KeycloakURL: keycloak, Edit: func(config []byte) []byte {
+	return s.Schleuse(ctx, play.Spec{Dir: dir, Port: port, Internal: internal, KeycloakURL: keycloak, Realm: realmName, Edit: func(config []byte) []byte {
 		for old, replacement := range map[string]string{
 			"\ninternal:":                     "\ntrusted_proxies: [127.0.0.1/32]\ninternal:",
 			"plain_clients: [partnerportal]":  "plain_clients: [partnerportal, attack-plain]",
@@ -204,21 +216,4 @@ func (s *stand) setClients(ctx context.Context) error {
 		},
 	}, nil)
 	return err
-}
-
-// clear takes away what the attacks put into the realm.
-func (s *stand) clear() {
-	ctx := context.Background()
-	var users []struct{ Username string }
-	if _, err := s.admin.Do(ctx, http.MethodGet, "users?max=1000&search=t9", nil, &users); err == nil {
-		for _, u := range users {
-			if strings.HasPrefix(u.Username, "t9") {
-				s.admin.DeleteUser(ctx, u.Username)
-			}
-		}
-	}
-	for _, c := range []string{"attack-web", "attack-plain", "attack-consent", "attack-par"} {
-		s.admin.DeleteClient(ctx, c)
-	}
-	s.admin.Do(ctx, http.MethodDelete, "identity-provider/instances/fremd", nil, nil)
 }

@@ -17,7 +17,7 @@ import (
 // connection that ends without an answer gives status 0.
 func raw(t *testing.T, request string) (status int, header http.Header, body string) {
 	t.Helper()
-	conn, err := net.Dial("tcp", local(here.Ports.Gate()))
+	conn, err := net.Dial("tcp", local(here.doors.Gate()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +45,7 @@ func ask(t *testing.T, line string, headers ...string) (status int, header http.
 	return raw(t, fmt.Sprintf("%s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n%s\r\n", line, gateHost(), strings.Join(append(headers, ""), "\r\n")))
 }
 
-const endpoints = "/realms/kasse/protocol/openid-connect/"
+const endpoints = "/realms/angriff/protocol/openid-connect/"
 
 // request is an authorization request with everything that a code needs.
 func plainRequest(s *scene) string {
@@ -73,14 +73,14 @@ func TestRule01Path(t *testing.T) {
 	}
 	seen := len(here.tap.of("path-walker"))
 	for _, path := range []string{
-		"//realms/kasse/protocol/openid-connect/auth", "/realms//kasse/protocol/openid-connect/auth",
-		"/./realms/kasse/protocol/openid-connect/auth", "/x/../realms/kasse/protocol/openid-connect/auth",
-		"/realms/kasse/protocol/openid-connect/%61uth", "/realms/kasse/protocol/openid%2dconnect/auth",
-		"/realms/kasse/protocol/openid-connect%2fauth", "/realms/kasse;x=1/protocol/openid-connect/auth",
-		"/realms/kasse/protocol/openid-connect/auth;jsessionid=1", "/realms/kasse/protocol/openid-connect\\auth",
-		"/realms/kasse/protocol/openid-connect/auth%00", "/realms/kasse/protocol/openid-connect/auth%20",
-		"/schleuse/../realms/kasse/protocol/openid-connect/auth", "/resources/../realms/kasse/account",
-		"http://" + gateHost() + endpoints + "auth", "http://127.0.0.1" + endpoints + "auth", "*", "realms/kasse",
+		"//realms/angriff/protocol/openid-connect/auth", "/realms//angriff/protocol/openid-connect/auth",
+		"/./realms/angriff/protocol/openid-connect/auth", "/x/../realms/angriff/protocol/openid-connect/auth",
+		"/realms/angriff/protocol/openid-connect/%61uth", "/realms/angriff/protocol/openid%2dconnect/auth",
+		"/realms/angriff/protocol/openid-connect%2fauth", "/realms/angriff;x=1/protocol/openid-connect/auth",
+		"/realms/angriff/protocol/openid-connect/auth;jsessionid=1", "/realms/angriff/protocol/openid-connect\\auth",
+		"/realms/angriff/protocol/openid-connect/auth%00", "/realms/angriff/protocol/openid-connect/auth%20",
+		"/schleuse/../realms/angriff/protocol/openid-connect/auth", "/resources/../realms/angriff/account",
+		"http://" + gateHost() + endpoints + "auth", "http://127.0.0.1" + endpoints + "auth", "*", "realms/angriff",
 	} {
 		switch status, to := try(path); status {
 		case http.StatusBadRequest, http.StatusNotFound, http.StatusMisdirectedRequest:
@@ -94,7 +94,7 @@ func TestRule01Path(t *testing.T) {
 	}
 	for _, line := range []string{
 		"get " + endpoints + "auth", "PUT " + endpoints + "auth", "TRACE " + endpoints + "auth", "CONNECT " + gateHost(), "PRI *",
-		"GET " + endpoints + "token", "DELETE " + endpoints + "userinfo", "PROPFIND /realms/kasse",
+		"GET " + endpoints + "token", "DELETE " + endpoints + "userinfo", "PROPFIND /realms/angriff",
 	} {
 		status, _, _ := ask(t, line, cookie, "User-Agent: path-walker")
 		if status != 0 && (status < 400 || status >= 500) {
@@ -129,22 +129,22 @@ func TestRule02ClosedByDefault(t *testing.T) {
 	s.login(target)
 	identity, _ := s.v.Cookie(realm()+"/", "KEYCLOAK_IDENTITY")
 	for _, line := range []string{
-		"GET /", "GET /admin", "GET /admin/", "GET /admin/master/console/", "GET /admin/realms/kasse/users", "GET /admin/serverinfo",
+		"GET /", "GET /admin", "GET /admin/", "GET /admin/master/console/", "GET /admin/realms/angriff/users", "GET /admin/serverinfo",
 		"GET /realms/master", "GET /realms/master/protocol/openid-connect/auth", "POST /realms/master/protocol/openid-connect/token",
-		"GET /realms/Kasse", "GET /realms/kasse2", "GET /realms/", "GET /metrics", "GET /health", "GET /health/ready", "GET /js/keycloak.js",
-		"GET /realms/kasse/account", "GET /realms/kasse/account/", "POST /realms/kasse/account/credentials/password", "GET /realms/kasse/account/applications",
-		"POST " + endpoints + "auth/device", "GET /realms/kasse/device", "POST /realms/kasse/device", "GET /realms/kasse/device/status",
+		"GET /realms/Angriff", "GET /realms/angriff2", "GET /realms/", "GET /metrics", "GET /health", "GET /health/ready", "GET /js/keycloak.js",
+		"GET /realms/angriff/account", "GET /realms/angriff/account/", "POST /realms/angriff/account/credentials/password", "GET /realms/angriff/account/applications",
+		"POST " + endpoints + "auth/device", "GET /realms/angriff/device", "POST /realms/angriff/device", "GET /realms/angriff/device/status",
 		"POST " + endpoints + "ext/ciba/auth", "POST " + endpoints + "ext/ciba/auth/callback",
-		"GET " + endpoints + "registrations?client_id=attack-web&response_type=code", "POST /realms/kasse/login-actions/registration",
-		"GET /realms/kasse/login-actions/registration", "GET " + endpoints + "forgot-credentials?client_id=attack-web",
-		"GET /realms/kasse/login-actions/reset-credentials", "POST /realms/kasse/login-actions/reset-credentials",
-		"GET /realms/kasse/login-actions/action-token?key=a.eyJ0eXAiOiJleGVjdXRlLWFjdGlvbnMifQ.c",
-		"GET /realms/kasse/login-actions/action-token?key=a.eyJ0eXAiOiJyZXNldC1jcmVkZW50aWFscyJ9.c",
-		"GET /realms/kasse/login-actions/action-token?key=junk", "GET /realms/kasse/protocol/saml", "POST /realms/kasse/protocol/saml",
-		"GET /realms/kasse/protocol/saml/clients/x", "GET /realms/kasse/protocol/docker-v2/auth", "POST /realms/kasse/clients-registrations/openid-connect",
-		"GET /realms/kasse/clients-registrations/default/attack-web", "POST /realms/kasse/clients-managements/register-node",
-		"GET /realms/kasse/authz/protection/resource_set", "GET /realms/kasse/broker/fremd/link", "GET /realms/kasse/broker/fremd/token",
-		"GET " + endpoints + "oauth/oob?code=x", "GET /realms/kasse/clients/attack-web/redirect", "GET /realms/kasse/.well-known/uma2-configuration",
+		"GET " + endpoints + "registrations?client_id=attack-web&response_type=code", "POST /realms/angriff/login-actions/registration",
+		"GET /realms/angriff/login-actions/registration", "GET " + endpoints + "forgot-credentials?client_id=attack-web",
+		"GET /realms/angriff/login-actions/reset-credentials", "POST /realms/angriff/login-actions/reset-credentials",
+		"GET /realms/angriff/login-actions/action-token?key=a.eyJ0eXAiOiJleGVjdXRlLWFjdGlvbnMifQ.c",
+		"GET /realms/angriff/login-actions/action-token?key=a.eyJ0eXAiOiJyZXNldC1jcmVkZW50aWFscyJ9.c",
+		"GET /realms/angriff/login-actions/action-token?key=junk", "GET /realms/angriff/protocol/saml", "POST /realms/angriff/protocol/saml",
+		"GET /realms/angriff/protocol/saml/clients/x", "GET /realms/angriff/protocol/docker-v2/auth", "POST /realms/angriff/clients-registrations/openid-connect",
+		"GET /realms/angriff/clients-registrations/default/attack-web", "POST /realms/angriff/clients-managements/register-node",
+		"GET /realms/angriff/authz/protection/resource_set", "GET /realms/angriff/broker/fremd/link", "GET /realms/angriff/broker/fremd/token",
+		"GET " + endpoints + "oauth/oob?code=x", "GET /realms/angriff/clients/attack-web/redirect", "GET /realms/angriff/.well-known/uma2-configuration",
 	} {
 		status, header, body := ask(t, line, "Cookie: KEYCLOAK_IDENTITY="+identity, "User-Agent: closed-walker", "X-Forwarded-For: 10.19.0.2", "Content-Length: 0")
 		if status != http.StatusNotFound || len(header["Set-Cookie"]) > 0 || strings.Contains(body, "keycloak") {
@@ -154,7 +154,7 @@ func TestRule02ClosedByDefault(t *testing.T) {
 	if got := here.tap.of("closed-walker"); len(got) > 0 {
 		t.Errorf("Keycloak was asked: %v", got)
 	}
-	if status, _, _ := raw(t, "GET /realms/kasse HTTP/1.1\r\nHost: other.example\r\nConnection: close\r\n\r\n"); status != http.StatusMisdirectedRequest {
+	if status, _, _ := raw(t, "GET /realms/angriff HTTP/1.1\r\nHost: other.example\r\nConnection: close\r\n\r\n"); status != http.StatusMisdirectedRequest {
 		t.Errorf("another host: %d", status)
 	}
 }
@@ -167,7 +167,7 @@ func TestRule03HeadersUpstream(t *testing.T) {
 		"X-Forwarded-For: 203.0.113.9, 10.19.0.3", "X-Real-IP: 203.0.113.9", "Upgrade: h2c", "Connection: Upgrade, HTTP2-Settings", "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA",
 		"TE: trailers", "Via: evil", "Referer: http://evil.example/?kvnr=x", "Ssl-Client-Cert: x", "X-Client-Cert: x", "X-HTTP-Method-Override: DELETE", "User-Agent: header-walker",
 	}
-	status, _, body := raw(t, "GET /realms/kasse/.well-known/openid-configuration HTTP/1.1\r\nHost: "+gateHost()+"\r\n"+strings.Join(forged, "\r\n")+"\r\n\r\n")
+	status, _, body := raw(t, "GET /realms/angriff/.well-known/openid-configuration HTTP/1.1\r\nHost: "+gateHost()+"\r\n"+strings.Join(forged, "\r\n")+"\r\n\r\n")
 	if status != http.StatusOK || !strings.Contains(body, `"issuer":"`+realm()+`"`) || strings.Contains(body, "evil") {
 		t.Errorf("%d %.200s", status, body)
 	}

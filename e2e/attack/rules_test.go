@@ -56,13 +56,13 @@ func (s *scene) gotNothing() {
 // TestRule06ResponseRule: the cookie in the answer says who it is, not the
 // path, the status, nor what the browser sent.
 func TestRule06ResponseRule(t *testing.T) {
-	login := func(s *scene) string { return "KEYCLOAK_IDENTITY=" + s.pastIdentity() + "; Path=/realms/kasse/" }
+	login := func(s *scene) string { return "KEYCLOAK_IDENTITY=" + s.pastIdentity() + "; Path=/realms/angriff/" }
 	t.Run("any path and status", func(t *testing.T) {
 		s := newScene(t, "attack-web")
 		cookie := login(s)
 		for _, path := range []string{"/.well-known/openid-configuration", "/protocol/openid-connect/certs", "/protocol/openid-connect/userinfo", "", "/protocol/openid-connect/3p-cookies/step1.html"} {
 			for _, status := range []int{200, 302, 401, 500} {
-				s.at(here.Ports.Gate(), "attack-web")
+				s.at(here.doors.Gate(), "attack-web")
 				here.tap.bendFor(s.agent(), func(r *http.Response) {
 					r.StatusCode = status
 					r.Header.Add("Set-Cookie", cookie)
@@ -92,7 +92,7 @@ func TestRule06ResponseRule(t *testing.T) {
 		here.tap.bendFor(s.agent(), func(r *http.Response) {
 			for i, line := range r.Header["Set-Cookie"] {
 				if strings.HasPrefix(line, "KEYCLOAK_IDENTITY=ey") {
-					r.Header["Set-Cookie"][i] = "KEYCLOAK_IDENTITY=junk; Path=/realms/kasse/"
+					r.Header["Set-Cookie"][i] = "KEYCLOAK_IDENTITY=junk; Path=/realms/angriff/"
 				}
 			}
 		})
@@ -430,7 +430,7 @@ func TestRule17Streams(t *testing.T) {
 		}()
 	})
 	client := &http.Client{Timeout: 10 * time.Second}
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+local(here.Ports.Gate())+"/realms/kasse/protocol/openid-connect/certs", nil)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+local(here.doors.Gate())+"/realms/angriff/protocol/openid-connect/certs", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,8 +8,10 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -19,6 +21,7 @@ import (
 )
 
 const (
+	realmName    = "angriff"
 	clientSecret = "attack-demo-secret-of-at-least-32-bytes"
 	redirectURI  = "http://app.localhost:9/cb"
 	digits       = "4711"
@@ -44,6 +47,26 @@ type person struct {
 	Number, ID, Password string
 }
 
+// met remembers whom attacks were played with.
+var met acquaintances
+
+type acquaintances struct {
+	mu     sync.Mutex
+	people []stage.Person
+}
+
+func (a *acquaintances) add(p stage.Person) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.people = append(a.people, p)
+}
+
+func (a *acquaintances) all() []stage.Person {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.people)
+}
+
 // scene is one attack: a browser, its person and a client.
 type scene struct {
 	*testing.T
@@ -55,7 +78,7 @@ type scene struct {
 
 func gateHost() string { return strings.TrimPrefix(here.Ports.GateURL(), "http://") }
 
-func realm() string { return here.Ports.GateURL() + "/realms/" + stage.Realm }
+func realm() string { return here.Ports.GateURL() + "/realms/" + realmName }
 
 func local(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
@@ -78,7 +101,7 @@ func browser(port int) (*visitor.Visitor, *recorder) {
 func newScene(t *testing.T, client string, roles ...string) *scene {
 	t.Helper()
 	s := &scene{T: t, person: newPerson(t, roles...)}
-	s.at(here.Ports.Gate(), client)
+	s.at(here.doors.Gate(), client)
 	return s
 }
 
@@ -95,6 +118,7 @@ func newPerson(t *testing.T, roles ...string) person {
 		t.Fatal(err)
 	}
 	p.ID = id
+	met.add(stage.Person{Name: "Test Angriff", Number: p.Number, Password: p.Password, Digits: digits})
 	return p
 }
 

@@ -17,7 +17,7 @@ import (
 // by refresh token, and the frames in which they look at the login.
 func TestClientsInTheBrowser(t *testing.T) {
 	at := serveScripts(t)
-	running, err := chromium.Launch(t.Context(), "")
+	running, err := chromium.Launch(t.Context(), "", "MAP "+gateHost()+" "+local(here.doors.Gate()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func serveScripts(t *testing.T) (at string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	at = fmt.Sprintf("http://app.localhost:%d", here.Ports.Upstream())
+	at = fmt.Sprintf("http://app.localhost:%d", here.doors.Upstream())
 	const client = "attack-script"
 	here.admin.DeleteClient(t.Context(), client)
 	err = here.admin.CreateClient(t.Context(), map[string]any{
@@ -77,9 +77,9 @@ func serveScripts(t *testing.T) (at string) {
 	mux.Handle("/modules/", http.StripPrefix("/modules/", http.FileServer(http.Dir(filepath.Join(cache.Dir, "npm", "node_modules")))))
 	mux.HandleFunc("/settings.js", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/javascript")
-		fmt.Fprintf(w, "export default {url: %q, realm: %q, client: %q}\n", here.Ports.GateURL(), stage.Realm, client)
+		fmt.Fprintf(w, "export default {url: %q, realm: %q, client: %q}\n", here.Ports.GateURL(), realmName, client)
 	})
-	if err := play.Serve(t.Context(), here.Ports.Upstream(), mux); err != nil {
+	if err := play.Serve(t.Context(), here.doors.Upstream(), mux); err != nil {
 		t.Fatal(err)
 	}
 	return strings.TrimSuffix(at, "/")

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/chromedp/cdproto/emulation"
@@ -45,13 +46,18 @@ func (b *Browser) remember(address string) {
 }
 
 // Launch starts a headless Chromium that ends with ctx and with this process.
-func Launch(ctx context.Context, pictures string) (*Browser, error) {
+// Each of moved leads a host to another place, in Chromium's own words: "MAP
+// login.localhost:80 127.0.0.1:8080".
+func Launch(ctx context.Context, pictures string, moved ...string) (*Browser, error) {
 	program, err := find()
 	if err != nil {
 		return nil, err
 	}
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
 		chromedp.ExecPath(program), chromedp.Flag("lang", "de"))
+	if len(moved) > 0 {
+		options = append(options, chromedp.Flag("host-resolver-rules", strings.Join(moved, ",")))
+	}
 	if os.Getuid() == 0 {
 		options = append(options, chromedp.NoSandbox)
 	}

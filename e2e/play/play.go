@@ -38,6 +38,7 @@ type Settings struct {
 	Log      io.Writer       // takes Keycloak's log; may be nil
 	Logs     string          // folder that keeps the log of every Schleuse, at debug; may be empty
 	Keycloak *stage.Keycloak // one that runs already; nil: start one
+	Binary   string          // a schleuse that is built already; "": build one
 }
 
 // Set sets the stage. Everything ends with ctx and with this process.
@@ -51,7 +52,7 @@ func Set(ctx context.Context, settings Settings) (*Play, error) {
 	}
 	p := &Play{
 		Cache: cache, Ports: settings.Ports, Dir: settings.Dir,
-		Keycloak: settings.Keycloak, Binary: filepath.Join(settings.Dir, "schleuse"), Logs: settings.Logs,
+		Keycloak: settings.Keycloak, Binary: settings.Binary, Logs: settings.Logs,
 	}
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.Go(func() error {
@@ -62,7 +63,13 @@ func Set(ctx context.Context, settings Settings) (*Play, error) {
 		p.Keycloak, err = cache.StartKeycloak(ctx, stage.KeycloakSpec{Ports: settings.Ports, Log: settings.Log})
 		return err
 	})
-	group.Go(func() error { return build(groupCtx, settings.Progress, p.Binary) })
+	group.Go(func() error {
+		if p.Binary != "" {
+			return nil
+		}
+		p.Binary = filepath.Join(settings.Dir, "schleuse")
+		return Build(groupCtx, settings.Progress, p.Binary)
+	})
 	if err := group.Wait(); err != nil {
 		if p.Keycloak != nil {
 			p.Keycloak.Stop()
@@ -107,7 +114,8 @@ func note(file, line string) error {
 // Close ends Keycloak; the rest ends with the context.
 func (p *Play) Close() { p.Keycloak.Stop() }
 
-func build(ctx context.Context, progress stage.Progress, target string) error {
+// Build makes the program of the working tree.
+func Build(ctx context.Context, progress stage.Progress, target string) error {
 	root, err := stage.Root()
 	if err != nil {
 		return err

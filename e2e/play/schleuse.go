@@ -29,6 +29,8 @@ type Spec struct {
 	Internal    int    // 0: the internal port of the play
 	KeycloakURL string // "": the play's Keycloak itself
 	Store       string // "": SQLite in Dir
+	Realm       string // "": stage.Realm
+	Path        string // relative path of issuer and Keycloak, such as /auth
 	Mode        string // "": enforce
 	Since       string // "": 2026-12-01
 	Edit        func(configuration []byte) []byte
@@ -120,6 +122,9 @@ func (p *Play) complete(spec *Spec) {
 	if spec.Store == "" {
 		spec.Store = "sqlite:" + filepath.Join(spec.Dir, "schleuse.db")
 	}
+	if spec.Realm == "" {
+		spec.Realm = stage.Realm
+	}
 	if spec.Mode == "" {
 		spec.Mode = "enforce"
 	}
@@ -137,7 +142,7 @@ func (p *Play) write(spec Spec) (config string, err error) {
 	var out bytes.Buffer
 	err = parsed.Execute(&out, map[string]any{
 		"Port": spec.Port, "Internal": spec.Internal, "Store": spec.Store, "Dir": spec.Dir, "Mode": spec.Mode,
-		"Since": spec.Since, "KeycloakURL": spec.KeycloakURL, "GateURL": p.Ports.GateURL(), "SiteURL": p.Ports.SiteURL(),
+		"Since": spec.Since, "KeycloakURL": spec.KeycloakURL, "Realm": spec.Realm, "GateURL": p.Ports.GateURL() + spec.Path, "SiteURL": p.Ports.SiteURL(),
 		"PartnerURL": p.Ports.PartnerURL(), "UpstreamURL": p.Ports.UpstreamURL(),
 	})
 	if err != nil {

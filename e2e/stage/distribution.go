@@ -24,8 +24,8 @@ const distributionSHA256 = "30ef87fb7101c43d29688d1ae80c0588ff4a151b3330e9f664bf
 const dependencyPlugin = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1"
 
 // builtKeycloak returns a Keycloak in the cache that is optimized for the
-// file database and never changed again.
-func (c Cache) builtKeycloak(ctx context.Context) (home string, err error) {
+// file database and a relative path ("" is none), and never changed again.
+func (c Cache) builtKeycloak(ctx context.Context, path string) (home string, err error) {
 	if err := needTool("java", "Java 17 or later (Debian: openjdk-17-jre-headless)"); err != nil {
 		return "", err
 	}
@@ -37,6 +37,7 @@ func (c Cache) builtKeycloak(ctx context.Context) (home string, err error) {
 		}
 		name += "-" + shortHash([]byte(own))
 	}
+	name += strings.ReplaceAll(path, "/", "-")
 	home = c.path(name)
 	if exists(home) {
 		return home, nil
@@ -56,7 +57,7 @@ func (c Cache) builtKeycloak(ctx context.Context) (home string, err error) {
 	if err := c.unpacked(ctx, own, work); err != nil {
 		return "", err
 	}
-	if err := c.optimize(ctx, work); err != nil {
+	if err := c.optimize(ctx, work, path); err != nil {
 		return "", err
 	}
 	return home, os.Rename(work, home)
@@ -102,10 +103,13 @@ func (c Cache) archive(ctx context.Context) (string, error) {
 }
 
 // optimize does once what Keycloak would else do at every start.
-func (c Cache) optimize(ctx context.Context, home string) error {
+func (c Cache) optimize(ctx context.Context, home, path string) error {
+	arguments := []string{"build", "--db=dev-file", "--health-enabled=true"}
+	if path != "" {
+		arguments = append(arguments, "--http-relative-path="+path, "--http-management-relative-path=/")
+	}
 	return c.Progress.During("optimizing Keycloak (once, about half a minute)", func() error {
-		cmd := exec.CommandContext(ctx, filepath.Join(home, "bin", "kc.sh"),
-			"build", "--db=dev-file", "--health-enabled=true")
+		cmd := exec.CommandContext(ctx, filepath.Join(home, "bin", "kc.sh"), arguments...)
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			return fmt.Errorf("kc.sh build: %w\n%s", err, lastLines(string(out), 15))

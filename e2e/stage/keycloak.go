@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"time"
 )
 
@@ -27,14 +26,15 @@ const bootPatience = 4 * time.Minute
 // is not a port means: no such thing.
 type KeycloakSpec struct {
 	Ports     Ports
-	PublicURL string    // what --hostname gets; empty: the gate's URL of Ports
+	PublicURL string    // what --hostname gets; empty: the gate's URL of Ports with Path
 	Log       io.Writer // where its output goes beside the kept last lines
+	Path      string    // relative path such as /auth, for which another build is kept
 	Arguments []string  // more arguments for kc.sh start
 }
 
 // Keycloak is a running server with the realm of config/realm.
 type Keycloak struct {
-	URL   string // on loopback, behind the gate
+	URL   string // on loopback, behind the gate, without a relative path
 	Admin *Admin
 
 	management string
@@ -45,7 +45,7 @@ type Keycloak struct {
 // StartKeycloak prepares what the cache lacks, starts Keycloak on loopback and
 // returns when it is ready. It ends with ctx and with this process.
 func (c Cache) StartKeycloak(ctx context.Context, spec KeycloakSpec) (*Keycloak, error) {
-	home, err := c.builtKeycloak(ctx)
+	home, err := c.builtKeycloak(ctx, spec.Path)
 	if err != nil {
 		return nil, err
 	}
@@ -61,9 +61,9 @@ func (c Cache) StartKeycloak(ctx context.Context, spec KeycloakSpec) (*Keycloak,
 	if err != nil {
 		return nil, err
 	}
-	if err := k.pointClients(ctx, spec.Ports); err != nil {
+	if err := pointClients(ctx, k.Admin, spec.Ports); err != nil {
 		k.Stop()
-		return nil, fmt.Errorf("setting the clients' addresses: %w", err)
+		return nil, err
 	}
 	return k, nil
 }
@@ -98,7 +98,7 @@ func (c Cache) boot(ctx context.Context, home, snapshot string, spec KeycloakSpe
 		process:    process,
 		dir:        dir,
 	}
-	k.Admin = &Admin{URL: k.URL, Realm: Realm}
+	k.Admin = &Admin{URL: k.URL + spec.Path, Realm: Realm}
 	if err := k.waitReady(ctx); err != nil {
 		k.Stop()
 		return nil, err
@@ -109,7 +109,7 @@ func (c Cache) boot(ctx context.Context, home, snapshot string, spec KeycloakSpe
 func startArguments(spec KeycloakSpec, importRealm bool) []string {
 	public := spec.PublicURL
 	if public == "" {
-		public = spec.Ports.GateURL()
+		public = spec.Ports.GateURL() + spec.Path
 	}
 	arguments := []string{
 		"start", "--optimized", "--http-enabled=true", "--http-host=127.0.0.1",
@@ -117,12 +117,17 @@ func startArguments(spec KeycloakSpec, importRealm bool) []string {
 		fmt.Sprintf("--http-management-port=%d", spec.Ports.Management()),
 		"--http-management-host=127.0.0.1",
 		"--hostname=" + public, "--proxy-headers=xforwarded", "--cache=local",
+		"--log-level=INFO," + quiet + "UserResource:ERROR," + quiet + "UsersResource:ERROR",
 	}
 	if importRealm {
 		arguments = append(arguments, "--import-realm")
 	}
 	return append(arguments, spec.Arguments...)
 }
+
+// quiet is what Keycloak logs with the user name, so with the number, when the
+// Admin API refuses a password by the realm's policy.
+const quiet = "org.keycloak.services.resources.admin."
 
 const hostsFile = "hosts"
 
@@ -225,36 +230,6 @@ func (k *Keycloak) waitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, bootPatience)
 	defer cancel()
 	return k.process.WaitReady(ctx, k.management+"/health/ready", 100*time.Millisecond)
-}
-
-// pointClients gives the realm's clients the addresses of this stage: the
-// realm file holds those of the default port block.
-func (k *Keycloak) pointClients(ctx context.Context, ports Ports) error {
-	if ports == PortsFrom(DefaultPortBase) {
-		return nil
-	}
-	for client, url := range map[string]string{"webcenter": ports.SiteURL(), "partnerportal": ports.PartnerURL()} {
-		err := k.Admin.EditClient(ctx, client, func(c map[string]any) {
-			old, _ := c["rootUrl"].(string)
-			c["rootUrl"] = url
-			attributes, _ := c["attributes"].(map[string]any)
-			for name, value := range attributes {
-				if text, ok := value.(string); ok && old != "" {
-					attributes[name] = strings.ReplaceAll(text, old, url)
-				}
-			}
-		})
-		if err != nil {
-			return fmt.Errorf("client %s: %w", client, err)
-		}
-	}
-	return nil
-}
-
-// RunningKeycloak is one that `go run ./e2e/cmd/stage` has started in this
-// block of ports. Stop leaves it running.
-func RunningKeycloak(ports Ports) *Keycloak {
-	return &Keycloak{URL: ports.KeycloakURL(), Admin: &Admin{URL: ports.KeycloakURL(), Realm: Realm}}
 }
 
 // Done is closed when the server has ended.
