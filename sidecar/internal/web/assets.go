@@ -42,8 +42,8 @@ func openAssets(files fs.FS, b Brand) (*assets, error) {
 		if err != nil {
 			return nil, fmt.Errorf("reading asset: %w", err)
 		}
-		for name, url := range a.urls {
-			raw = bytes.ReplaceAll(raw, []byte("asset:"+name), []byte(url))
+		if f == "assets/schleuse.css" {
+			raw = a.refer(raw)
 		}
 		a.urls[path.Base(f)] = a.add(path.Base(f), raw)
 	}
@@ -55,6 +55,15 @@ func openAssets(files fs.FS, b Brand) (*assets, error) {
 		a.urls["logo"] = a.add("logo."+b.logoType(), b.Logo)
 	}
 	return a, nil
+}
+
+// refer fills in the URLs that a style sheet refers to by name.
+func (a *assets) refer(css []byte) []byte {
+	pairs := make([]string, 0, 2*len(a.urls))
+	for name, url := range a.urls {
+		pairs = append(pairs, "asset:"+name, url)
+	}
+	return []byte(strings.NewReplacer(pairs...).Replace(string(css)))
 }
 
 // add takes a file in and returns its URL.

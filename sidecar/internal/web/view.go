@@ -54,9 +54,12 @@ const MoreField = "schleuse_more"
 // Field is a hidden input.
 type Field struct{ Name, Value string }
 
-// Link is a quiet way out of a page: to a path on this host or a web address.
+// Link is a quiet way out of a page: to a path on this host or a web address,
+// or where Field is set a form of its own, which carries the page's hidden
+// inputs and this one.
 type Link struct {
-	Href string
+	Href  string
+	Field string
 	Key  string // text of the page's set, or of the core
 	Text string // the text itself, where there is no Key
 }
