@@ -93,7 +93,7 @@ func (g guest) digits(digits string) {
 	g.t.Helper()
 	g.asked(askDigits)
 	g.must(g.Type("digits", digits))
-	g.must(g.Press("Weiter"))
+	g.must(g.Press("Ziffern prüfen"))
 }
 
 // toTheCard is the way from the WebCenter to the card page.
