@@ -32,7 +32,7 @@ func (s *step) queue(ctx context.Context, a *flow.Attempt, d debt) error {
 	if err != nil {
 		return err
 	}
-	return s.host.Outbox.Put(ctx, "change/"+rand.Text(), body, keepFollowUp)
+	return s.host.Outbox.About(extension.Subject{Number: a.Number}).Put(ctx, "change/"+rand.Text(), body, keepFollowUp)
 }
 
 // run follows up what a crash has interrupted.
