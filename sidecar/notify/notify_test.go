@@ -43,7 +43,7 @@ func TestTheLanguagesSayTheSame(t *testing.T) {
 	if diff := cmp.Diff(slices.Sorted(maps.Keys(de)), slices.Sorted(maps.Keys(en))); diff != "" {
 		t.Errorf("keys (-de +en):\n%s", diff)
 	}
-	want := []string{"branch", "call", "care", "clock", "when"}
+	want := []string{"branch", "call", "care", "clock", "greeting", "when"}
 	for _, k := range notify.Kinds() {
 		for _, part := range []string{".subject", ".what", ".not_you"} {
 			want = append(want, string(k)+part)

@@ -70,7 +70,7 @@ func (c *Catalogue) Say(n Notice, lang, phone string) (Words, error) {
 	}
 	fill := strings.NewReplacer("{{.When}}", n.At.In(c.zone).Format(texts["clock"]), "{{.Phone}}", phone)
 	w := Words{Subject: subject}
-	for _, key := range []string{string(n.Kind) + ".what", "when", string(n.Kind) + ".not_you", call, "care"} {
+	for _, key := range []string{"greeting", string(n.Kind) + ".what", "when", string(n.Kind) + ".not_you", call, "care"} {
 		w.Paragraphs = append(w.Paragraphs, fill.Replace(texts[key]))
 	}
 	return w, nil

@@ -6,6 +6,7 @@ import (
 	"github.com/schleuse/schleuse/extensions/csv"
 	"github.com/schleuse/schleuse/extensions/egk"
 	"github.com/schleuse/schleuse/extensions/kvnr"
+	"github.com/schleuse/schleuse/extensions/mail"
 	"github.com/schleuse/schleuse/extensions/password"
 	"github.com/schleuse/schleuse/sidecar/command"
 )
@@ -15,6 +16,7 @@ func main() {
 		csv.Factory(),
 		egk.Factory(),
 		kvnr.Factory(),
+		mail.Factory(),
 		password.Factory(),
 	)
 }

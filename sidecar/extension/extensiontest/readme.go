@@ -1,6 +1,7 @@
 package extensiontest
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"regexp"
@@ -65,6 +66,7 @@ func checkExample(t *testing.T, f extension.Factory, text string) int {
 	var file struct {
 		Members    *section           `yaml:"members"`
 		Extensions map[string]section `yaml:"extensions"`
+		Notifiers  []section          `yaml:"notifiers"`
 		Gate       strictyaml.Node    `yaml:"gate"`
 	}
 	if err := node.Decode(&file); err != nil {
@@ -72,6 +74,12 @@ func checkExample(t *testing.T, f extension.Factory, text string) int {
 	}
 	if file.Members != nil {
 		file.Extensions = map[string]section{"members": *file.Members}
+	}
+	if file.Extensions == nil {
+		file.Extensions = map[string]section{}
+	}
+	for i, x := range file.Notifiers {
+		file.Extensions[fmt.Sprintf("notifiers[%d]", i)] = x
 	}
 	n := 0
 	for name, x := range file.Extensions {
