@@ -129,6 +129,9 @@ func TestTheIssuerBelowARelativePath(t *testing.T) {
 		if page := a.inbox(v); page.Title() != askNumber {
 			t.Errorf("the site did not hear of it: %q", page.Title())
 		}
+		if _, has := v.Cookie(a.realm+"/", "KEYCLOAK_IDENTITY"); has {
+			t.Error("the dead session's cookie is still there")
+		}
 	})
 	t.Run("second login and log-out at the site", func(t *testing.T) { a.inAndOut(t) })
 }
