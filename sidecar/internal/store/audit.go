@@ -257,6 +257,14 @@ func (a *Audit) destroy(ctx context.Context, tx *sql.Tx, person alternatives) er
 	return err
 }
 
+// knows reports whether the person has a key.
+func (a *Audit) knows(ctx context.Context, person account.ID) (known bool, err error) {
+	err = a.store.read(ctx, "looking for a person's key", func(ctx context.Context, q querier) error {
+		return q.QueryRowContext(ctx, "SELECT count(*) > 0 FROM audit_people WHERE person IN "+anyOf, a.people(person).args()...).Scan(&known)
+	})
+	return known, err
+}
+
 // Forget destroys the person's key: who they were and the detail of all their
 // entries cannot be read any more, by anybody. The chain stays whole. A
 // backup made before still has the key, sealed.

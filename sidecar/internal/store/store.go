@@ -78,6 +78,24 @@ func OpenToRead(ctx context.Context, dsn string, ring *keyring.Ring, now func() 
 	return of(db, ring, now), nil
 }
 
+// OpenBeside opens the database for a command that writes a little, also while
+// others serve from it. The schema must be this program's and is not changed.
+// It returns an error that is fs.ErrNotExist when there is no database yet.
+func OpenBeside(ctx context.Context, dsn string, ring *keyring.Ring, now func() time.Time) (*Store, error) {
+	db, err := openBeside(ctx, dsn)
+	if err != nil {
+		return nil, err
+	}
+	return of(db, ring, now), nil
+}
+
+func openBeside(ctx context.Context, dsn string) (database, error) {
+	if path, ok := strings.CutPrefix(dsn, "sqlite:"); ok && path != "" {
+		return sqlite.OpenBeside(ctx, path)
+	}
+	return postgres.OpenBeside(ctx, dsn)
+}
+
 func of(db database, ring *keyring.Ring, now func() time.Time) *Store {
 	s := &Store{db: db, ring: ring, now: now}
 	s.audit = &Audit{store: s, stream: mainStream, turn: make(chan struct{}, 1)}

@@ -17,9 +17,9 @@ const (
 // Swept is how many rows that had expired were removed.
 type Swept struct {
 	Attempts, Codes, Actions, Logins, Sessions, Records, Counters int
-	Delivered int // messages of which only the key was left
-	GivenUp   int // messages that nobody delivered in their time
-	Erasures  int // requests to forget somebody that nobody confirmed
+	Delivered                                                     int // messages of which only the key was left
+	GivenUp                                                       int // messages that nobody delivered in their time
+	Erasures                                                      int // requests to forget somebody that nobody confirmed
 }
 
 // Sweep removes what has expired, at most 10,000 rows of a table. It may run
