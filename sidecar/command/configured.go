@@ -5,16 +5,15 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/schleuse/schleuse/sidecar/extension"
-	"github.com/schleuse/schleuse/sidecar/flow"
 	"github.com/schleuse/schleuse/sidecar/internal/config"
 	"github.com/schleuse/schleuse/sidecar/internal/config/strictyaml"
 	"github.com/schleuse/schleuse/sidecar/internal/proxy"
+	"github.com/schleuse/schleuse/sidecar/internal/server"
 )
 
 // configured holds the flag --config.
@@ -43,7 +42,7 @@ func (cf *configured) load(factories []extension.Factory) (*config.Config, error
 			problems = append(problems, cfg.Problem(err, "see headers in config/README.md", "sites", name, "headers"))
 		}
 	}
-	problems = append(problems, misplaced(cfg, factories)...)
+	problems = append(problems, misplaced(cfg, factories, problems)...)
 	problems.Sort()
 	if err := problems.Err(); err != nil {
 		return nil, err
@@ -51,26 +50,19 @@ func (cf *configured) load(factories []extension.Factory) (*config.Config, error
 	return cfg, nil
 }
 
-// misplaced finds steps on the wrong side of Keycloak's own login.
-func misplaced(cfg *config.Config, factories []extension.Factory) (out strictyaml.Problems) {
-	if cfg.Gate == nil {
+// misplaced finds steps that stand where they would ask for nothing, or
+// somebody of whom nothing is known.
+func misplaced(cfg *config.Config, factories []extension.Factory, known strictyaml.Problems) strictyaml.Problems {
+	told := func(p strictyaml.Problem) bool {
+		return strings.HasPrefix(p.Path, "gate.flows") || strings.HasPrefix(p.Path, "extensions")
+	}
+	if cfg.Gate == nil || slices.ContainsFunc(known, told) {
 		return nil
 	}
-	place, wrong := flow.InFront, "stands only behind keycloak: in front of it nobody is known"
-	for i, entry := range cfg.Gate.Flows.Login {
-		for _, name := range entry.Any {
-			if flow.StepName(name) == flow.Keycloak {
-				place, wrong = flow.Behind, "stands only in front of keycloak: it proves nothing about a person"
-				continue
-			}
-			f := slices.IndexFunc(factories, func(f extension.Factory) bool { return f.Kind == cfg.Extensions[name].Kind })
-			if f >= 0 && factories[f].Place != place {
-				err := fmt.Errorf("a step of kind %s %s", factories[f].Kind, wrong)
-				out = append(out, cfg.Problem(err, "such as [kvnr, keycloak, {any: [egk]}]", "gate", "flows", "login", strconv.Itoa(i)))
-			}
-		}
-	}
-	return out
+	_, err := cfg.Plans(server.PlaceIn(factories))
+	var problems strictyaml.Problems
+	errors.As(err, &problems)
+	return problems
 }
 
 // checkExtension returns what is wrong as Problems, or nil.

@@ -103,16 +103,22 @@ const (
 	Cleared                    // the account is cleared; what is held may leave, once
 	Released                   // what was held has left (terminal)
 	Failed                     // refused or void; the session is ended (terminal)
+	Parked                     // ended by a step that goes on at the next one; the session is ended (terminal)
 )
 
 // Terminal reports whether nothing can change any more.
-func (s Status) Terminal() bool { return s == Released || s == Failed }
+func (s Status) Terminal() bool { return s == Released || s == Failed || s == Parked }
 
 // Record is an attempt as it is stored.
 type Record struct {
 	Attempt
-	Status  Status
-	Proofs  map[StepName]Proof
+	Status Status
+	Proofs map[StepName]Proof
+	// Recalled is the closing step that remembered an earlier identification:
+	// its proof stands for all of Back. Of a login alone.
+	Recalled StepName `json:",omitempty"`
+	// Skipped are the steps that were not for this person, and those in front
+	// that are passed: they prove nothing.
 	Skipped []StepName
 	Denied  []StepName
 	// DenyKey is why it failed, or, while it is Open, why the last alternative

@@ -21,9 +21,14 @@ func proofs(steps ...flow.StepName) map[flow.StepName]flow.Proof {
 
 type names = []flow.StepName
 
+// stored is a login that is no draft.
+func stored() flow.Attempt {
+	return flow.Attempt{ID: "stored", Flow: flow.Login, Account: "a1"}
+}
+
 // The table of the dispatcher, over the plan a, then b or c, then the review.
 func TestDispatcher(t *testing.T) {
-	plan := flow.Plan{Back: []flow.Entry{{"a"}, {"b", "c"}}, After: names{flow.Authenticators}}
+	plan := flow.Plan{Keycloak: true, Front: names{"front"}, Back: []flow.Entry{{"a"}, {"b", "c"}}, After: names{flow.Authenticators}}
 	review := flow.Authenticators
 	for name, c := range map[string]struct {
 		in   flow.Record
@@ -56,7 +61,7 @@ func TestDispatcher(t *testing.T) {
 		"proofs of no step of the plan": {flow.Record{Skipped: names{"a", "b", "c", review}, Proofs: proofs("x")}, "refuse", "", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c.in.Status = flow.Open
+			c.in.Status, c.in.ID, c.in.Flow, c.in.Account = flow.Open, "stored", flow.Login, "a1"
 			act, step, ways := flow.Decide(plan, c.in)
 			if act != c.act || step != c.step || !cmp.Equal(c.ways, ways, cmpopts.EquateEmpty()) {
 				t.Errorf("next = %s %q %v, want %s %q %v", act, step, ways, c.act, c.step, c.ways)
@@ -67,8 +72,8 @@ func TestDispatcher(t *testing.T) {
 
 func TestDispatcherRestsUnlessOpen(t *testing.T) {
 	plan := flow.Plan{Back: []flow.Entry{{"a"}}}
-	for s := range flow.Failed + 2 {
-		act, _, _ := flow.Decide(plan, flow.Record{Status: s, Proofs: proofs("a")})
+	for s := range flow.Parked + 2 {
+		act, _, _ := flow.Decide(plan, flow.Record{Attempt: stored(), Status: s, Proofs: proofs("a")})
 		if want := map[bool]string{true: "prove", false: "rest"}[s == flow.Open]; act != want {
 			t.Errorf("status %d: %s, want %s", s, act, want)
 		}
@@ -76,10 +81,10 @@ func TestDispatcherRestsUnlessOpen(t *testing.T) {
 }
 
 func TestZeroPlanRefuses(t *testing.T) {
-	if act, _, _ := flow.Decide(flow.Plan{Back: []flow.Entry{{}, {"a"}}}, flow.Record{Status: flow.Open, Proofs: proofs("a")}); act != "refuse" {
+	if act, _, _ := flow.Decide(flow.Plan{Back: []flow.Entry{{}, {"a"}}}, flow.Record{Attempt: stored(), Status: flow.Open, Proofs: proofs("a")}); act != "refuse" {
 		t.Errorf("a plan with an entry of no step: %s, want refuse", act)
 	}
-	if act, _, _ := flow.Decide(flow.Plan{}, flow.Record{Status: flow.Open, Proofs: proofs("a")}); act != "refuse" {
+	if act, _, _ := flow.Decide(flow.Plan{}, flow.Record{Attempt: stored(), Status: flow.Open, Proofs: proofs("a")}); act != "refuse" {
 		t.Errorf("the zero plan: %s, want refuse", act)
 	}
 }
@@ -123,7 +128,7 @@ func passed(e flow.Entry, r flow.Record) (byProof, ok bool) {
 func TestNoWayToProvenWithoutAProof(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := drawPlan(t)
-		r := flow.Record{Status: flow.Open, Proofs: proofs(drawSteps(t, "proofs")...), Skipped: drawSteps(t, "skipped"), Denied: drawSteps(t, "denied")}
+		r := flow.Record{Attempt: stored(), Status: flow.Open, Proofs: proofs(drawSteps(t, "proofs")...), Skipped: drawSteps(t, "skipped"), Denied: drawSteps(t, "denied")}
 		r.Step = rapid.SampledFrom(names{"", "a", "c", "x"}).Draw(t, "step")
 		act, step, ways := flow.Decide(p, r)
 		all, real := true, false

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"time"
 
@@ -21,9 +22,19 @@ const (
 	maxNote  = 200
 )
 
-// DefaultLifetime is how long an attempt lives: as long as the code that is
-// withheld in it (the realm's accessCodeLifespan).
-const DefaultLifetime = 45 * time.Minute
+// maxParked is how many parked attempts another one knows of.
+const maxParked = 4
+
+// How long an attempt lives.
+const (
+	// DefaultLifetime is a login's: as long as the code that is withheld in it
+	// (the realm's accessCodeLifespan).
+	DefaultLifetime = 45 * time.Minute
+	// LongLifetime is that of every other flow.
+	LongLifetime = 24 * time.Hour
+	// ParkedLifetime is how long a parked attempt is still known to be there.
+	ParkedLifetime = 7 * 24 * time.Hour
+)
 
 // ErrNotReady says that the attempt's status does not allow what was asked:
 // nothing was changed.
@@ -41,14 +52,15 @@ type Chamber struct {
 	Offer func(context.Context, *Attempt) (Offer, error)
 }
 
-// Engine carries people through a flow. Its methods may be called at the same
-// time from any number of replicas; no remote call stands in a transaction.
+// Engine carries people through the flows. Its methods may be called at the
+// same time from any number of replicas; no remote call stands in a
+// transaction. An attempt whose flow has no plan (any more) is refused.
 type Engine struct {
-	Plan     Plan
+	Plans    map[Name]Plan
 	Chambers map[StepName]Chamber
 	Attempts Attempts
 	Now      func() time.Time
-	Lifetime time.Duration // 0 = DefaultLifetime
+	Lifetime time.Duration // of a login; 0 = DefaultLifetime
 	Log      *slog.Logger
 }
 
@@ -59,8 +71,10 @@ type Position struct {
 	// and when none of the ways left is available: then the page of Ways says why.
 	Step StepName
 	Kind string // the kind of Step
-	// Outcome is Show or Send while a step is asked, Park when the login just
-	// ended with it, Deny when the record is Failed, else None.
+	// Outcome is Show or Send while a step is asked, Keep when it wants its
+	// draft stored first, Park when the attempt just ended with it, Deny when
+	// the record is Failed or Parked, Done when a login's draft is through,
+	// else None.
 	Outcome Outcome
 	At, Of  int  // "step At of Of"; At 0 = not to be shown
 	Choice  bool // there is another way than Step
@@ -69,49 +83,44 @@ type Position struct {
 // Validate reports what is missing in the engine.
 func (e *Engine) Validate() error {
 	var errs []error
-	for _, name := range e.Plan.Names() {
-		switch c, ok := e.Chambers[name]; {
-		case !ok || c.Step == nil:
-			errs = append(errs, fmt.Errorf("step %q is not configured, or is no step", name))
-		case c.Name != name || c.Kind == "":
-			errs = append(errs, fmt.Errorf("step %q is wired under another name or without a kind", name))
+	for _, flow := range slices.Sorted(maps.Keys(e.Plans)) {
+		p := e.Plans[flow]
+		if len(p.Back) == 0 || p.Keycloak != (flow == Login) || !p.Keycloak && (len(p.Front) == 0 || len(p.After) == 0) {
+			errs = append(errs, fmt.Errorf("flow %q: its plan was not made for it", flow))
+		}
+		for _, name := range p.Names() {
+			switch c, ok := e.Chambers[name]; {
+			case !ok || c.Step == nil:
+				errs = append(errs, fmt.Errorf("flow %q: step %q is not configured, or is no step", flow, name))
+			case c.Name != name || c.Kind == "":
+				errs = append(errs, fmt.Errorf("flow %q: step %q is wired under another name or without a kind", flow, name))
+			}
 		}
 	}
-	if len(e.Plan.Back) == 0 || e.Attempts == nil || e.Now == nil || e.Log == nil {
-		errs = append(errs, errors.New("the engine lacks its plan, its store, its clock or its log"))
+	if len(e.Plans) == 0 || e.Attempts == nil || e.Now == nil || e.Log == nil {
+		errs = append(errs, errors.New("the engine lacks its plans, its store, its clock or its log"))
 	}
 	return errors.Join(errs...)
 }
 
-// Open stores a new attempt and returns the secret that the browser holds of
-// it. What r says about its progress is ignored. It returns ErrTooManyAttempts
-// as the store does, and a fault TooLarge when Held is over 64 KiB.
+// Open stores a new attempt of the login and returns the secret that the
+// browser holds of it. What r says about its progress is ignored. It returns
+// ErrTooManyAttempts as the store does, and a fault TooLarge when Held is over
+// 64 KiB.
 func (e *Engine) Open(ctx context.Context, r Record) (Secret, error) {
-	if len(r.Held) > maxHeld {
-		return Secret{}, fault.New(fault.TooLarge, "later", errors.New("what is withheld is over 64 KiB"))
+	if r.Flow != Login {
+		return Secret{}, errors.New("only a login is opened; the others are kept drafts")
 	}
-	secret := NewSecret()
-	now := e.Now()
-	fresh := Record{Attempt: r.Attempt, Status: Open, Held: r.Held, Created: now, Expires: now.Add(e.lifetime())}
-	fresh.ID, fresh.Step, fresh.State, fresh.Kinds = secret.ID(), "", nil, nil
-	if err := e.Attempts.Create(ctx, fresh); err != nil {
-		return Secret{}, err
-	}
-	return secret, nil
-}
-
-func (e *Engine) lifetime() time.Duration {
-	if e.Lifetime > 0 {
-		return e.Lifetime
-	}
-	return DefaultLifetime
+	fresh := Record{Attempt: r.Attempt, Held: r.Held}
+	fresh.Step, fresh.State, fresh.Kinds = "", nil, nil
+	return e.create(ctx, fresh)
 }
 
 // Look says where the attempt stands, and asks the step that is next to begin.
 // It may be repeated. An error of the step leaves the attempt as it was. It
 // returns ErrNoAttempt when there is none.
 func (e *Engine) Look(ctx context.Context, id AttemptID) (Position, error) {
-	for range 2*len(e.Plan.Names()) + 2 {
+	for range e.moves() {
 		r, err := e.settle(ctx, id)
 		if err != nil {
 			return Position{}, err
@@ -125,6 +134,15 @@ func (e *Engine) Look(ctx context.Context, id AttemptID) (Position, error) {
 		}
 	}
 	return Position{}, errors.New("the flow does not come to rest")
+}
+
+// moves is more than one attempt can make without anybody's answer.
+func (e *Engine) moves() int {
+	n := 2
+	for _, p := range e.Plans {
+		n += 2 * len(p.Names())
+	}
+	return n
 }
 
 // Answer hands the step what came in. An answer to a step that is not asked
@@ -170,18 +188,18 @@ func (e *Engine) settle(ctx context.Context, id AttemptID) (Record, error) {
 	if err != nil {
 		return Record{}, err
 	}
-	d := next(e.Plan, r)
+	d := next(e.Plans[r.Flow], r)
 	if d.act == ask && d.step == "" {
 		turnTo(&r, "")
 		if d.step, err = e.firstAvailable(ctx, r, d.ways); err != nil || d.step == "" {
 			return r, err
 		}
 	}
-	if d.act == rest || d.act == ask && d.step == r.Step {
+	if d.act == rest || (d.act == ask || d.act == leave) && d.step == r.Step {
 		return r, nil
 	}
 	return e.Attempts.Update(ctx, id, func(r *Record) error {
-		if now := next(e.Plan, *r); now.step == "" && slices.Contains(now.ways, d.step) {
+		if now := next(e.Plans[r.Flow], *r); now.step == "" && slices.Contains(now.ways, d.step) {
 			turnTo(r, d.step)
 			return nil
 		}
@@ -197,18 +215,29 @@ func (e *Engine) run(ctx context.Context, r Record, in *Input) (Position, error)
 	if !ok {
 		return Position{}, fmt.Errorf("step %q of the flow is not configured", r.Step)
 	}
-	a := r.Attempt
-	a.State, a.Kinds = bytes.Clone(r.State), slices.Clone(r.Kinds)
-	out, err := call(ctx, c, &a, in)
-	if err != nil {
-		return Position{}, err
+	d := next(e.Plans[r.Flow], r)
+	if d.place != InFront && r.Number == "" && r.ID == "" {
+		return Position{}, errors.New("the steps in front are through, and there is no number")
 	}
-	if rests(out) && bytes.Equal(a.State, r.State) {
+	a := r.Attempt
+	a.State, a.Kinds, a.Parked = bytes.Clone(r.State), slices.Clone(r.Kinds), slices.Clone(r.Parked)
+	out, err := call(ctx, c, &a, in)
+	if err == nil {
+		err = e.allowed(r, d.place, out, in != nil)
+	}
+	if err != nil {
+		return Position{}, fmt.Errorf("step %q: %w", c.Name, err)
+	}
+	renumbered := d.place == InFront && a.Number != r.Number
+	if out.Kind == IsKeep || rests(out) && bytes.Equal(a.State, r.State) && !renumbered {
 		return e.position(r, out), nil
 	}
 	stored, err := e.Attempts.Update(ctx, r.ID, func(now *Record) error {
-		if d := next(e.Plan, *now); d.act != ask || d.step != r.Step {
+		if d := next(e.Plans[now.Flow], *now); d.act != ask || d.step != r.Step {
 			return errMoved
+		}
+		if renumbered {
+			now.Number = a.Number
 		}
 		e.apply(now, c, out, a.State)
 		return nil
@@ -220,6 +249,25 @@ func (e *Engine) run(ctx context.Context, r Record, in *Input) (Position, error)
 		return e.position(stored, out), nil
 	}
 	return Position{}, errMoved
+}
+
+// allowed reports what a step may not say where it stands. A draft proves
+// nothing and costs nothing; what would has to be stored first.
+func (e *Engine) allowed(r Record, place Place, out Outcome, resumed bool) error {
+	draft := r.ID == ""
+	_, configured := e.Plans[out.Flow]
+	switch {
+	case draft && place != InFront && out.Kind == IsDone,
+		draft && (out.Kind == IsSend || out.Kind == IsPark):
+		return errors.New("an outcome that needs a stored attempt, of a draft: Keep comes first")
+	case out.Kind == IsKeep && (!draft || place != Behind || !resumed):
+		return errors.New("keeps what is no draft, or without an answer behind the steps in front")
+	case out.Kind == IsEnter && (!draft || place != InFront):
+		return errors.New("only a step in front, of a draft, may enter another flow")
+	case out.Kind == IsEnter && (!configured || out.Flow == r.Flow):
+		return fmt.Errorf("enters flow %q, which is not configured or is its own", out.Flow)
+	}
+	return nil
 }
 
 // rests reports whether the attempt stays at its step.
@@ -236,17 +284,14 @@ func call(ctx context.Context, c Chamber, a *Attempt, in *Input) (Outcome, error
 		out, err = c.Step.Resume(ctx, a, *in)
 	}
 	if err != nil {
-		return Outcome{}, fmt.Errorf("step %q: %w", c.Name, err)
+		return Outcome{}, err
 	}
-	if err := check(out, a.State); err != nil {
-		return Outcome{}, fmt.Errorf("step %q: %w", c.Name, err)
-	}
-	return out, nil
+	return out, check(out, a.State)
 }
 
 func check(out Outcome, state json.RawMessage) error {
 	switch {
-	case out.Kind == None || out.Kind > IsDeny:
+	case out.Kind == None || out.Kind > IsKeep:
 		return errors.New("no outcome")
 	case out.Kind == IsSend && out.URL == nil, out.Kind == IsDeny && out.Key == "",
 		(out.Kind == IsShow || out.Kind == IsPark) && out.View.Page == "":
@@ -263,23 +308,25 @@ func check(out Outcome, state json.RawMessage) error {
 func (e *Engine) apply(r *Record, c Chamber, out Outcome, state json.RawMessage) {
 	switch out.Kind {
 	case IsDone:
-		at := out.Proof.At
-		if at.IsZero() {
-			at = e.Now()
+		if r.ID == "" { // in front, where nothing is proven
+			r.Skipped = append(r.Skipped, c.Name)
+			break
 		}
-		if r.Proofs == nil {
-			r.Proofs = map[StepName]Proof{}
+		e.prove(r, c, out.Proof)
+		if slices.Contains(e.Plans[r.Flow].After, c.Name) && r.Account == "" {
+			r.Account = out.Proof.Account
 		}
-		r.Proofs[c.Name] = Proof{Kind: c.Kind, At: at, Note: out.Proof.Note}
-		r.Kinds = append(r.Kinds, c.Kind)
 	case IsSkip:
 		r.Skipped = append(r.Skipped, c.Name)
 	case IsDeny:
 		r.Denied = append(r.Denied, c.Name)
 		r.DenyStep, r.DenyKey, r.DenyUntil = c.Name, out.Key, out.Until
+	case IsEnter:
+		r.Skipped = append(r.Skipped, c.Name)
+		enter(r, out.Flow)
 	case IsPark:
 		fail(r, KeyParked)
-		r.DenyStep = c.Name
+		r.Status, r.DenyStep, r.Expires = Parked, c.Name, e.Now().Add(ParkedLifetime)
 		return
 	default:
 		r.State = state
@@ -288,10 +335,22 @@ func (e *Engine) apply(r *Record, c Chamber, out Outcome, state json.RawMessage)
 	e.advance(r)
 }
 
+// prove writes a proof into the record.
+func (e *Engine) prove(r *Record, c Chamber, p Proof) {
+	if p.At.IsZero() {
+		p.At = e.Now()
+	}
+	if r.Proofs == nil {
+		r.Proofs = map[StepName]Proof{}
+	}
+	r.Proofs[c.Name] = Proof{Kind: c.Kind, At: p.At, Note: p.Note}
+	r.Kinds = append(r.Kinds, c.Kind)
+}
+
 // advance brings the record to what the dispatcher decides.
 func (e *Engine) advance(r *Record) {
-	switch d := next(e.Plan, *r); d.act {
-	case ask:
+	switch d := next(e.Plans[r.Flow], *r); d.act {
+	case ask, leave:
 		turnTo(r, d.step)
 	case prove:
 		r.Status = Proven
@@ -321,17 +380,20 @@ func refused(r *Record) {
 }
 
 func (e *Engine) position(r Record, out Outcome) Position {
-	p := Position{Record: r, Outcome: out, Of: e.Plan.Steps()}
+	plan := e.Plans[r.Flow]
+	p := Position{Record: r, Outcome: out, Of: plan.Steps()}
 	switch {
-	case r.Status == Failed && out.Kind == None:
+	case (r.Status == Failed || r.Status == Parked) && out.Kind == None:
 		p.Outcome = DenyUntil(r.DenyKey, r.DenyUntil)
 	case r.Status == Open:
-		d := next(e.Plan, r)
+		d := next(plan, r)
+		if d.act == leave {
+			p.Outcome = Done(Proof{})
+			break
+		}
 		p.Step, p.Kind = r.Step, e.Chambers[r.Step].Kind
 		p.Choice = len(d.ways) > 1
-		if d.entry < len(e.Plan.Back) {
-			p.At = len(e.Plan.Front) + 2 + d.entry
-		}
+		p.At = plan.at(d)
 	}
 	return p
 }

@@ -35,7 +35,7 @@ func enter(t *testing.T, steps map[flow.StepName]flow.Step, back ...flow.Entry) 
 	clock := flowtest.NewClock(time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC))
 	store := flowtest.NewAttempts(clock.Now)
 	e := &flow.Engine{
-		Plan: flow.Plan{Front: names{"front"}, Back: back}, Chambers: flowtest.Chambers(steps),
+		Plans: map[flow.Name]flow.Plan{flow.Login: {Keycloak: true, Front: names{"front"}, Back: back}}, Chambers: flowtest.Chambers(steps),
 		Attempts: store, Now: clock.Now, Log: slog.New(slog.DiscardHandler),
 	}
 	secret, err := e.Open(t.Context(), flow.Record{
@@ -46,6 +46,13 @@ func enter(t *testing.T, steps map[flow.StepName]flow.Step, back ...flow.Entry) 
 		t.Fatalf("Open: %v", err)
 	}
 	return &stage{T: t, Engine: e, clock: clock, store: store, id: secret.ID()}
+}
+
+// plan changes the plan of the login.
+func (s *stage) plan(change func(*flow.Plan)) {
+	p := s.Plans[flow.Login]
+	change(&p)
+	s.Plans[flow.Login] = p
 }
 
 func (s *stage) look() flow.Position {
@@ -216,7 +223,7 @@ func TestABrokenStepMovesNothing(t *testing.T) {
 			return flow.Done(flow.Proof{}), gone
 		}},
 		"zero outcome":       flowtest.Always(flow.Outcome{}),
-		"unknown outcome":    flowtest.Always(flow.Outcome{Kind: flow.IsDeny + 1}),
+		"unknown outcome":    flowtest.Always(flow.Outcome{Kind: flow.IsKeep + 1}),
 		"show without page":  flowtest.Always(flow.Show(flow.View{})),
 		"park without page":  flowtest.Always(flow.Park(flow.View{})),
 		"send nowhere":       flowtest.Always(flow.Send(nil)),
@@ -315,7 +322,7 @@ func TestTurnedAwayWhileComparing(t *testing.T) {
 func TestAStepThatLeftThePlanIsNotAsked(t *testing.T) {
 	s := enter(t, map[flow.StepName]flow.Step{"a": flowtest.Step{}, "b": flowtest.Step{}, "c": flowtest.Step{}}, flow.Entry{"a"})
 	s.at(s.look(), flow.Open, "a", flow.IsShow)
-	s.Plan.Back = []flow.Entry{{"b", "c"}}
+	s.plan(func(p *flow.Plan) { p.Back = []flow.Entry{{"b", "c"}} })
 	s.offers("b", flow.Offer{Reason: "down"}, nil)
 	s.offers("c", flow.Offer{Reason: "down"}, nil)
 	s.at(s.answer("a", "right"), flow.Open, "", flow.None)
@@ -368,12 +375,21 @@ func TestSkipAlonePassesNobody(t *testing.T) {
 func TestParkEndsThisLogin(t *testing.T) {
 	s := enter(t, map[flow.StepName]flow.Step{"a": flowtest.Always(flow.Park(flow.View{Page: "letter"}))}, flow.Entry{"a", "b"})
 	p := s.look()
-	s.at(p, flow.Failed, "", flow.IsPark)
+	s.at(p, flow.Parked, "", flow.IsPark)
 	if p.Outcome.View.Page != "letter" || p.Record.Held != nil {
 		t.Errorf("page %q, held %q", p.Outcome.View.Page, p.Record.Held)
 	}
 	if p = s.look(); p.Outcome.Kind != flow.IsDeny || p.Outcome.Key != flow.KeyParked || p.Record.DenyStep != "a" {
 		t.Errorf("reload: %+v", p.Outcome)
+	}
+	if err := s.Fail(t.Context(), s.id, "void"); err != nil || s.record().Status != flow.Parked {
+		t.Errorf("Fail: %v, status %d", err, s.record().Status)
+	}
+	s.clock.Pass(flow.ParkedLifetime - time.Second)
+	s.at(s.look(), flow.Parked, "", flow.IsDeny)
+	s.clock.Pass(time.Second)
+	if _, err := s.Look(t.Context(), s.id); !errors.Is(err, flow.ErrNoAttempt) {
+		t.Errorf("after a week: %v", err)
 	}
 }
 
@@ -417,7 +433,7 @@ func TestInputIsBounded(t *testing.T) {
 
 func TestAnAttemptEnds(t *testing.T) {
 	s := enter(t, map[flow.StepName]flow.Step{"a": flowtest.Step{}}, flow.Entry{"a"})
-	if _, err := s.Open(t.Context(), flow.Record{Held: make([]byte, 64<<10+1)}); fault.KindOf(err) != fault.TooLarge {
+	if _, err := s.Open(t.Context(), flow.Record{Attempt: stored(), Held: make([]byte, 64<<10+1)}); fault.KindOf(err) != fault.TooLarge {
 		t.Errorf("Open with too much: %v", err)
 	}
 	s.clock.Pass(flow.DefaultLifetime)
@@ -435,7 +451,7 @@ func TestAnAttemptEnds(t *testing.T) {
 func TestOpenBelievesNoProgress(t *testing.T) {
 	s := enter(t, map[flow.StepName]flow.Step{"a": flowtest.Step{}}, flow.Entry{"a"})
 	secret, err := s.Open(t.Context(), flow.Record{
-		Attempt: flow.Attempt{ID: "mine", Step: "b", Kinds: []string{"a"}}, Status: flow.Cleared, Proofs: proofs("a"), Skipped: names{"a"},
+		Attempt: flow.Attempt{Flow: flow.Login, ID: "mine", Step: "b", Kinds: []string{"a"}}, Status: flow.Cleared, Proofs: proofs("a"), Skipped: names{"a"},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -463,11 +479,11 @@ func TestValidate(t *testing.T) {
 	if err := s.Validate(); err != nil {
 		t.Errorf("Validate: %v", err)
 	}
-	s.Plan.Back = append(s.Plan.Back, flow.Entry{"b"})
+	s.plan(func(p *flow.Plan) { p.Back = append(p.Back, flow.Entry{"b"}) })
 	s.Chambers["a"] = flow.Chamber{Name: "x", Kind: "a", Step: flowtest.Step{}}
 	s.Log = nil
 	err := s.Validate()
-	for _, want := range []string{`step "b" is not configured`, `step "a" is wired under another name`, "lacks its plan"} {
+	for _, want := range []string{`step "b" is not configured`, `step "a" is wired under another name`, "lacks its plans"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Validate: %v, want %q in it", err, want)
 		}

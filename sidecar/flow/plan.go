@@ -25,9 +25,11 @@ type Entry []StepName
 // Plan is the order of the steps of a flow. It is made by ParsePlan; the zero
 // Plan proves nothing and lets nobody through.
 type Plan struct {
-	Front []StepName // before Keycloak's login; nothing is stored for them
-	Back  []Entry    // after it; each must be passed, and at least one proven
-	After []StepName // once all of Back is passed; they prove nothing
+	// Keycloak says that Keycloak's own login stands behind Front.
+	Keycloak bool
+	Front    []StepName // nothing is stored for them, and they prove nothing
+	Back     []Entry    // each must be passed, and at least one proven
+	After    []StepName // once all of Back is passed; they prove nothing
 }
 
 // PlanError is one mistake in a flow's configuration.
@@ -44,10 +46,14 @@ func (e *PlanError) Error() string {
 	return fmt.Sprintf("entry %d: %s", e.Entry+1, e.Reason)
 }
 
-// ParsePlan reads the entries of a flow. It returns all mistakes at once, each
-// of them a *PlanError, joined.
-func ParsePlan(entries ...Entry) (Plan, error) {
-	p := planner{seen: map[StepName]int{}, keycloak: -1}
+// ParsePlan reads the entries of a flow. place says where a step may stand,
+// false that there is no such step. In a login `keycloak` parts what is in
+// front from the rest. Every other flow begins with the steps that stand
+// InFront and ends with the Closing ones, and has some of each and something
+// in between. All mistakes come at once, each of them a *PlanError, joined.
+func ParsePlan(flow Name, place func(StepName) (Place, bool), entries ...Entry) (Plan, error) {
+	p := planner{flow: flow, placeOf: place, seen: map[StepName]int{}, keycloak: -1}
+	p.plan.Keycloak = flow == Login
 	for i, e := range entries {
 		p.add(i, e)
 	}
@@ -61,23 +67,42 @@ func ParsePlan(entries ...Entry) (Plan, error) {
 // Steps returns how many steps a person sees at the most, Keycloak's login
 // included: the N of "step 2 of N". The review of authenticators is not
 // counted, for few ever see it.
-func (p Plan) Steps() int { return len(p.Front) + 1 + len(p.Back) }
+func (p Plan) Steps() int {
+	n := len(p.Front) + len(p.Back) + len(p.seenAfter())
+	if p.Keycloak {
+		n++
+	}
+	return n
+}
+
+func (p Plan) seenAfter() []StepName {
+	return slices.DeleteFunc(slices.Clone(p.After), func(s StepName) bool { return s == Authenticators })
+}
+
+// at returns which of Steps a decision asks for; 0 = it is not counted.
+func (p Plan) at(d decision) int {
+	behind := len(p.Front)
+	if p.Keycloak {
+		behind++
+	}
+	switch d.place {
+	case InFront:
+		return d.entry + 1
+	case Behind:
+		return behind + d.entry + 1
+	default:
+		return behind + len(p.Back) + slices.Index(p.seenAfter(), d.step) + 1
+	}
+}
 
 // Names returns every step that the plan names, in order, Keycloak's excepted.
 func (p Plan) Names() []StepName {
 	return slices.Concat(p.Front, slices.Concat(p.Back...), p.After)
 }
 
-// entries returns what is asked after Keycloak's login, in order.
-func (p Plan) entries() []Entry {
-	all := slices.Clone(p.Back)
-	for _, s := range p.After {
-		all = append(all, Entry{s})
-	}
-	return all
-}
-
 type planner struct {
+	flow     Name
+	placeOf  func(StepName) (Place, bool)
 	plan     Plan
 	seen     map[StepName]int
 	keycloak int // the entry, or -1
@@ -95,10 +120,13 @@ func (p *planner) add(i int, e Entry) {
 	case len(e) > maxWays:
 		p.fail(i, "an any of %d steps; at most %d", len(e), maxWays)
 	default:
+		before := len(p.errs)
 		for _, s := range e {
 			p.name(i, s)
 		}
-		p.place(i, e)
+		if len(p.errs) == before {
+			p.place(i, e)
+		}
 	}
 }
 
@@ -120,32 +148,78 @@ func (p *planner) name(i int, s StepName) {
 
 func stepName() *regexp.Regexp { return regexp.MustCompile(`^[a-z][a-z0-9_-]{0,31}$`) }
 
+// place puts an entry where it belongs. A step stands in its own place only:
+// in another it would ask for nothing, or ask somebody of whom nothing is known.
 func (p *planner) place(i int, e Entry) {
-	marks := slices.Contains(e, Keycloak)
+	if slices.Contains(e, Keycloak) {
+		p.mark(i, e)
+		return
+	}
+	at, ok := p.common(i, e)
 	switch {
-	case marks && len(e) > 1:
-		p.fail(i, "keycloak cannot be one of several ways")
-	case marks:
-		p.keycloak = i
-	case p.keycloak >= 0:
-		p.plan.Back = append(p.plan.Back, slices.Clone(e))
-	case len(e) > 1:
-		p.fail(i, "an any before keycloak: nothing is stored there, so no way could be remembered")
-	default:
+	case !ok:
+	case at == InFront && (p.keycloak >= 0 || len(p.plan.Back)+len(p.plan.After) > 0):
+		p.fail(i, "step %q stands in front of everything that needs to know somebody, and nowhere else", e[0])
+	case at != InFront && p.flow == Login && p.keycloak < 0:
+		p.fail(i, "step %q needs somebody who has signed in: it stands after keycloak", e[0])
+	case at == Closing && p.flow == Login:
+		p.fail(i, "step %q acts for somebody without an account: it stands in registration and recovery", e[0])
+	case at == Behind && len(p.plan.After) > 0:
+		p.fail(i, "step %q identifies a person: it stands before every step that acts for them", e[0])
+	case at != Behind && len(e) > 1:
+		p.fail(i, "an any of steps that identify nobody: let each stand alone")
+	case at == InFront:
 		p.plan.Front = append(p.plan.Front, e[0])
+	case at == Closing:
+		p.plan.After = append(p.plan.After, e[0])
+	default:
+		p.plan.Back = append(p.plan.Back, slices.Clone(e))
 	}
 }
 
-func (p *planner) finish(n int) {
+// common returns the place that all steps of an entry share.
+func (p *planner) common(i int, e Entry) (at Place, ok bool) {
+	for j, s := range e {
+		own, known := p.placeOf(s)
+		switch {
+		case !known:
+			p.fail(i, "step %q is not configured, or is no step", s)
+			return at, false
+		case j > 0 && own != at:
+			p.fail(i, "an any of steps that stand in different places")
+			return at, false
+		}
+		at = own
+	}
+	return at, true
+}
+
+func (p *planner) mark(i int, e Entry) {
 	switch {
+	case p.flow != Login:
+		p.fail(i, "keycloak stands in the login alone")
+	case len(e) > 1:
+		p.fail(i, "keycloak cannot be one of several ways")
+	}
+	p.keycloak = i
+}
+
+func (p *planner) finish(n int) {
+	switch _, marked := p.seen[Keycloak]; {
 	case n == 0:
 		p.fail(-1, "a flow without steps")
 	case n > maxEntries:
 		p.fail(-1, "%d entries; at most %d", n, maxEntries)
-	}
-	if _, named := p.seen[Keycloak]; !named && n > 0 {
+	case p.flow == Login && !marked:
 		p.fail(-1, "keycloak is missing: it marks where Keycloak's own login stands")
-	} else if p.keycloak == n-1 && n > 0 {
+	case p.flow == Login && p.keycloak == n-1:
 		p.fail(-1, "no step after keycloak: nobody could ever prove anything")
+	case p.flow == Login || len(p.errs) > 0:
+	case len(p.plan.Front) == 0:
+		p.fail(-1, "no step in front that asks for the number, such as kvnr")
+	case len(p.plan.Back) == 0:
+		p.fail(-1, "no step that identifies the person")
+	case len(p.plan.After) == 0:
+		p.fail(-1, "no step at the end that makes or finds the account, such as password")
 	}
 }

@@ -39,12 +39,12 @@ func (e *Engine) MarkCleared(ctx context.Context, id AttemptID) error {
 	return err
 }
 
-// Waive clears an attempt without (all) its proofs, for an account that a fresh
+// Waive clears a login without (all) its proofs, for an account that a fresh
 // look-up found cleared or exempt meanwhile. It may be repeated. It returns
-// ErrNotReady when the attempt is terminal.
+// ErrNotReady when the attempt is terminal, or is no login.
 func (e *Engine) Waive(ctx context.Context, id AttemptID) error {
 	_, err := e.Attempts.Update(ctx, id, func(r *Record) error {
-		if r.Status.Terminal() {
+		if r.Status.Terminal() || r.Flow != Login {
 			return ErrNotReady
 		}
 		r.Status = Cleared

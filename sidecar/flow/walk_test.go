@@ -36,8 +36,8 @@ func TestNoWalkLeavesWithoutAProof(t *testing.T) {
 			steps[n] = obedient()
 		}
 		store := flowtest.NewAttempts(clock.Now)
-		e := &flow.Engine{Plan: plan, Chambers: flowtest.Chambers(steps), Attempts: store, Now: clock.Now, Log: slog.New(slog.DiscardHandler)}
-		secret, err := e.Open(ctx, flow.Record{Held: []byte("held")})
+		e := &flow.Engine{Plans: map[flow.Name]flow.Plan{flow.Login: plan}, Chambers: flowtest.Chambers(steps), Attempts: store, Now: clock.Now, Log: slog.New(slog.DiscardHandler)}
+		secret, err := e.Open(ctx, flow.Record{Attempt: stored(), Held: []byte("held")})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -98,7 +98,7 @@ func holds(t *rapid.T, plan flow.Plan, r flow.Record, last flow.Status, taken in
 		t.Fatalf("status %d with %v proven, %v skipped", r.Status, r.Proofs, r.Skipped)
 	case taken > 1 || (taken == 1) != (r.Status == flow.Released):
 		t.Fatalf("taken %d times at status %d", taken, r.Status)
-	case r.Status == flow.Failed && r.Held != nil:
+	case (r.Status == flow.Failed || r.Status == flow.Parked) && r.Held != nil:
 		t.Fatal("a failed attempt holds something")
 	}
 }

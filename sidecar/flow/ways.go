@@ -26,7 +26,7 @@ func (e *Engine) Ways(ctx context.Context, id AttemptID) ([]Way, error) {
 		return nil, err
 	}
 	var ways []Way
-	for _, s := range next(e.Plan, r).ways {
+	for _, s := range next(e.Plans[r.Flow], r).ways {
 		if o := e.offer(ctx, r, s); o.Available || o.Reason != "" {
 			ways = append(ways, Way{Step: s, Kind: e.Chambers[s].Kind, Offer: o})
 		}
@@ -44,7 +44,7 @@ func (e *Engine) Choose(ctx context.Context, id AttemptID, way StepName) (Positi
 	}
 	if e.offer(ctx, r, way).Available {
 		_, err = e.Attempts.Update(ctx, id, func(r *Record) error {
-			if slices.Contains(next(e.Plan, *r).ways, way) {
+			if slices.Contains(next(e.Plans[r.Flow], *r).ways, way) {
 				turnTo(r, way)
 			}
 			return nil

@@ -163,6 +163,12 @@ type Flows struct {
 	// comes after it identifies the person, once. {any: [a, b]} lets the person
 	// choose; the first that is available opens at once.
 	Login []Entry `yaml:"login" must:"true"`
+	// First registration of somebody without an account: steps in front that
+	// ask for the number, then what identifies the person, then what makes the
+	// account, such as [kvnr, {any: [nect, letter]}, password]. Without it there is none.
+	Registration []Entry `yaml:"registration"`
+	// A new password for somebody who is identified anew, in the same form.
+	Recovery []Entry `yaml:"recovery"`
 }
 
 // Extension is one extension in use.

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/schleuse/schleuse/sidecar/flow"
 	"github.com/schleuse/schleuse/sidecar/internal/config/strictyaml"
 )
 
@@ -138,28 +139,20 @@ func meant(word string, known []string) string {
 }
 
 func (ck *checker) flows(c *Config) {
-	login := c.Gate.Flows.Login
-	if len(login) == 0 {
-		ck.at("is missing", "such as [kvnr, keycloak, {any: [egk]}]", "gate", "flows", "login")
-		return
+	for _, f := range c.Gate.Flows.all() {
+		ck.flow(c, f)
 	}
+	login := c.Gate.Flows.Login
 	marks, after := 0, 0
-	seen := map[string]bool{}
-	for i, entry := range login {
+	for _, entry := range login {
 		after++
-		for j, name := range entry.Any {
-			key := []string{"gate", "flows", "login", strconv.Itoa(i)}
-			if entry.Choice {
-				key = append(key, "any", strconv.Itoa(j))
-			}
-			if name == keycloakStep && !entry.Choice {
-				marks, after = marks+1, 0
-				continue
-			}
-			ck.step(c, name, seen, key)
+		if !entry.Choice && slices.Contains(entry.Any, keycloakStep) {
+			marks, after = marks+1, 0
 		}
 	}
 	switch {
+	case len(login) == 0:
+		ck.at("is missing", "such as [kvnr, keycloak, {any: [egk]}]", "gate", "flows", "login")
 	case marks != 1:
 		ck.at("keycloak must stand in it exactly once", "it marks where Keycloak's own login comes", "gate", "flows", "login")
 	case after == 0:
@@ -167,11 +160,27 @@ func (ck *checker) flows(c *Config) {
 	}
 }
 
+func (ck *checker) flow(c *Config, f namedFlow) {
+	seen := map[string]bool{}
+	for i, entry := range f.entries {
+		for j, name := range entry.Any {
+			key := []string{"gate", "flows", string(f.name), strconv.Itoa(i)}
+			if entry.Choice {
+				key = append(key, "any", strconv.Itoa(j))
+			}
+			if name == keycloakStep && !entry.Choice && f.name == flow.Login {
+				continue
+			}
+			ck.step(c, name, seen, key)
+		}
+	}
+}
+
 func (ck *checker) step(c *Config, name string, seen map[string]bool, key []string) {
 	_, known := c.Extensions[name]
 	switch {
 	case name == keycloakStep:
-		ck.at("Keycloak's own login is no alternative to a step", "let it stand alone", key...)
+		ck.at("Keycloak's own login is no alternative to a step", "let it stand alone, in the login", key...)
 	case !known:
 		hint := meant(name, slices.Sorted(maps.Keys(c.Extensions)))
 		if len(c.Extensions) == 0 {

@@ -58,5 +58,7 @@ func (c *Config) used(extension string) bool {
 	if c.Gate == nil {
 		return false
 	}
-	return slices.ContainsFunc(c.Gate.Flows.Login, func(e Entry) bool { return slices.Contains(e.Any, extension) })
+	return slices.ContainsFunc(c.Gate.Flows.all(), func(f namedFlow) bool {
+		return slices.ContainsFunc(f.entries, func(e Entry) bool { return slices.Contains(e.Any, extension) })
+	})
 }

@@ -44,7 +44,7 @@ func (h *handler) routes() http.Handler {
 	mux.Handle("POST "+web.LanguagePath, h.Pages.SwitchLanguage())
 	for name, extension := range h.Public {
 		prefix := ownPath + "x/" + name
-		mux.Handle(prefix+"/", http.StripPrefix(prefix, http.MaxBytesHandler(extension, maxBody)))
+		mux.Handle(prefix+"/", h.cross.Handler(http.StripPrefix(prefix, http.MaxBytesHandler(extension, maxBody))))
 	}
 	mux.Handle("/", h.served(func(http.ResponseWriter, *http.Request) error {
 		return fault.New(fault.NotFound, "not_found", nil)
@@ -100,14 +100,22 @@ func (h *handler) attemptAnswered(w http.ResponseWriter, r *http.Request) error 
 	if err := r.ParseForm(); err != nil {
 		return malformed(err)
 	}
-	step := flow.StepName(r.PostForm.Get(stepField))
-	in := flow.Input{Kind: flow.Posted, Form: r.PostForm}
+	answer := h.answering(flow.StepName(r.PostForm.Get(stepField)), flow.Input{Kind: flow.Posted, Form: r.PostForm})
 	return h.atPosition(w, r, func(ctx context.Context, id flow.AttemptID) (flow.Position, error) {
 		if !h.turns.take(w, r, id, r.PostForm.Get(turnField)) {
 			return h.Engine.Look(ctx, id)
 		}
-		return h.Engine.Answer(ctx, id, step, in)
+		return answer(ctx, id)
 	})
+}
+
+// moving moves an attempt on, and says where it stands then.
+type moving = func(context.Context, flow.AttemptID) (flow.Position, error)
+
+func (h *handler) answering(step flow.StepName, in flow.Input) moving {
+	return func(ctx context.Context, id flow.AttemptID) (flow.Position, error) {
+		return h.Engine.Answer(ctx, id, step, in)
+	}
 }
 
 // wayChosen turns to another way of proving who one is.
@@ -121,14 +129,18 @@ func (h *handler) wayChosen(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-// atPosition is how every page of an attempt begins: whose attempt it is, and
-// whether anything has to be asked at all, is settled first; then move says
-// where the attempt stands.
-func (h *handler) atPosition(w http.ResponseWriter, r *http.Request, move func(context.Context, flow.AttemptID) (flow.Position, error)) error {
+// atPosition is how every page of an attempt begins: whose attempt it is.
+func (h *handler) atPosition(w http.ResponseWriter, r *http.Request, move moving) error {
 	id, err := h.attemptOf(r)
 	if err != nil {
 		return err
 	}
+	return h.moved(w, r, id, move)
+}
+
+// moved shows where the attempt of this browser stands. Whether anything has
+// to be asked at all is settled first; then move says where that is.
+func (h *handler) moved(w http.ResponseWriter, r *http.Request, id flow.AttemptID, move moving) error {
 	rec, err := h.settle(r.Context(), id)
 	if err != nil {
 		return err
@@ -142,6 +154,9 @@ func (h *handler) atPosition(w http.ResponseWriter, r *http.Request, move func(c
 	}
 	if err != nil {
 		return err
+	}
+	if err := h.progress(r.Context(), rec, p.Record); err != nil {
+		return laterFault(err)
 	}
 	if p.Record.Status != flow.Open {
 		return h.atRest(w, r, p.Record, p.Outcome)
@@ -160,7 +175,7 @@ func (h *handler) settle(ctx context.Context, id flow.AttemptID) (flow.Record, e
 	if err != nil {
 		return rec, laterFault(err)
 	}
-	if rec.Status != flow.Open && rec.Status != flow.Proven {
+	if rec.Status != flow.Open && rec.Status != flow.Proven || !signedIn(rec) {
 		return rec, nil
 	}
 	person := h.clear.fresh(ctx, rec.Account)
@@ -174,13 +189,37 @@ func (h *handler) settle(ctx context.Context, id flow.AttemptID) (flow.Record, e
 	case refusal != "":
 		return rec, h.refuseHeld(ctx, rec, refusal)
 	case person == account.NotCleared:
-		return rec, nil
+		return rec, h.recallAttempt(ctx, rec)
 	}
-	if err := h.Engine.Waive(ctx, id); err != nil {
+	err = h.Engine.Forget(ctx, rec)
+	if err == nil {
+		err = h.Engine.Waive(ctx, id)
+	}
+	if err != nil {
 		return rec, laterFault(err)
 	}
 	rec.Status = flow.Cleared
 	return rec, nil
+}
+
+// signedIn reports whether an attempt holds somebody's login at Keycloak. The
+// others hold none: there is nobody to look up and no session to end.
+func signedIn(rec flow.Record) bool { return rec.Flow == flow.Login }
+
+// recallAttempt lets a login that has not begun end what a crash has
+// interrupted after an earlier identification. Its session must live.
+func (h *handler) recallAttempt(ctx context.Context, rec flow.Record) error {
+	if rec.Status != flow.Open || rec.Step != "" || len(h.Engine.Plans) == 1 {
+		return nil
+	}
+	alive, err := h.Accounts.Alive(ctx, rec.Account, rec.Session)
+	if err == nil && alive {
+		err = h.Engine.Recall(ctx, rec.ID)
+	}
+	if err != nil {
+		return laterFault(err)
+	}
+	return nil
 }
 
 // checkHeld is the person rule for what is held. It was looked at when the
@@ -235,7 +274,7 @@ func (h *handler) ask(w http.ResponseWriter, r *http.Request, p flow.Position) e
 		return nil
 	case p.Outcome.Kind != flow.IsShow:
 		return fmt.Errorf("step %q: nothing to show", p.Step)
-	case r.Method == http.MethodPost && len(p.Outcome.View.Problems) == 0 || r.URL.Path != here:
+	case r.Method == http.MethodPost && len(p.Outcome.View.Problems) == 0 || r.Method != http.MethodPost && r.URL.Path != here:
 		seeOther(w, here)
 		return nil
 	}
@@ -243,7 +282,7 @@ func (h *handler) ask(w http.ResponseWriter, r *http.Request, p flow.Position) e
 		Set: string(p.Step), Name: p.Outcome.View.Page, Data: p.Outcome.View.Data, Problems: p.Outcome.View.Problems,
 		Refresh: p.Outcome.View.Refresh, Action: here, Back: here,
 		Hidden: []web.Field{{Name: stepField, Value: string(p.Step)}, {Name: turnField, Value: newTurn()}},
-		Step:   p.At, Steps: p.Of,
+		Step:   p.At, Steps: p.Of, Until: p.Record.Expires,
 	}
 	if p.Step == flow.Authenticators {
 		page.Set = ""
@@ -269,14 +308,18 @@ func (h *handler) showWays(w http.ResponseWriter, r *http.Request, id flow.Attem
 	if err != nil {
 		return err
 	}
+	here := attemptPath(id, "ways")
+	h.Pages.Render(w, r, web.Page{
+		Name: "ways", Data: wayRows(list), Action: here, Back: here,
+		Ways: []web.Link{{Href: attemptPath(id, ""), Key: "way.back"}},
+	})
+	return nil
+}
+
+func wayRows(list []flow.Way) []web.Way {
 	rows := make([]web.Way, 0, len(list))
 	for _, way := range list {
 		rows = append(rows, web.Way{Set: string(way.Step), Step: way.Step, Offer: way.Offer})
 	}
-	here := attemptPath(id, "ways")
-	h.Pages.Render(w, r, web.Page{
-		Name: "ways", Data: rows, Action: here, Back: here,
-		Ways: []web.Link{{Href: attemptPath(id, ""), Key: "way.back"}},
-	})
-	return nil
+	return rows
 }

@@ -70,8 +70,12 @@ func (h *handler) keep(ctx context.Context, x *exchange, resp *http.Response, lo
 	if err != nil {
 		return flow.Secret{}, err
 	}
+	parked, err := h.parked(ctx, x.cookies, who)
+	if err != nil {
+		return flow.Secret{}, err
+	}
 	record := flow.Record{Held: sealed, Attempt: flow.Attempt{
-		Flow: flow.Login, Client: x.client, Number: who, Account: login.Identity.Subject, Session: login.Identity.Session,
+		Flow: flow.Login, Client: x.client, Number: who, Parked: parked, Account: login.Identity.Subject, Session: login.Identity.Session,
 		Address: wire.CountedBy(x.address), Language: h.Pages.Language(x.in),
 	}}
 	if err := h.fact(ctx, audit.Entry{Action: "login.held", Client: x.client, Result: "ok", Person: record.Account}); err != nil {

@@ -2,7 +2,6 @@ package gate
 
 import (
 	"encoding/json"
-	"errors"
 	"net/http"
 	"net/url"
 	"time"
@@ -10,8 +9,6 @@ import (
 	"github.com/schleuse/schleuse/sidecar/fault"
 	"github.com/schleuse/schleuse/sidecar/flow"
 	"github.com/schleuse/schleuse/sidecar/internal/gate/wire"
-	"github.com/schleuse/schleuse/sidecar/internal/web"
-	"github.com/schleuse/schleuse/sidecar/member"
 )
 
 // requestField is the hidden input by which a POST to Keycloak's path is the
@@ -21,15 +18,16 @@ const requestField = "schleuse_request"
 // staffParam is added to an authorization request by the link for staff.
 const staffParam = "schleuse_staff"
 
-// keepAsked is how long a number page may stand open.
-const keepAsked = 2 * time.Hour
+// keepAsked is how long a page of a draft may stand open.
+const keepAsked = 24 * time.Hour
 
 // pageCookie comes with every number page, so that a browser that takes no
 // cookies is told so: it would be asked for its number for ever.
 const pageCookie = "page"
 
 // asked is the request for which a number is asked, as the page carries it:
-// nothing of it is stored here.
+// nothing of it is stored here. It is sealed, and of a few KiB: a request is
+// bounded by the surface, and so is a step's state.
 type asked struct {
 	Method string
 	Path   string
@@ -39,24 +37,24 @@ type asked struct {
 	Key    string // under which the number is remembered: the request's own, or a tab_id
 	At     time.Time
 
-	Number member.KVNR // what the steps before Keycloak have established
-	Step   flow.StepName
-	State  json.RawMessage
+	Draft flow.Record // how far the person has come
+	Ways  bool        // the page is the choice among ways
 }
 
 // numbered reports whether people come through this request by a number.
 func (h *handler) numbered(x *exchange) bool {
-	return len(h.Engine.Plan.Front) > 0 && !h.Settings.plain(x.client)
+	return len(h.Engine.Plans[flow.Login].Front) > 0 && !h.Settings.plain(x.client)
 }
 
 // askNumber shows the first of the steps before Keycloak.
 func (h *handler) askNumber(w http.ResponseWriter, r *http.Request, x *exchange, q asked) error {
 	q.At, q.Client = h.Now(), x.client
-	return h.runFront(w, r, x, q, nil)
+	q.Draft = flow.Record{Attempt: flow.Attempt{Flow: flow.Login}}
+	return h.runDraft(w, r, x, q, drafting{})
 }
 
-// numberAnswered takes the form of a page before Keycloak. ours is false for
-// a POST without our field: that is a client's.
+// numberAnswered takes the form of a draft's page. ours is false for a POST
+// without our field: that is a client's.
 func (h *handler) numberAnswered(w http.ResponseWriter, r *http.Request, x *exchange, form wire.Params) (ours bool, err error) {
 	if !form.Has(requestField) {
 		return false, nil
@@ -72,7 +70,7 @@ func (h *handler) numberAnswered(w http.ResponseWriter, r *http.Request, x *exch
 	if err != nil || q.Path != x.target.Path || h.Now().Sub(q.At) > keepAsked {
 		return true, fault.New(fault.Gone, "gone", err)
 	}
-	in := &flow.Input{Kind: flow.Posted, Form: url.Values{}}
+	in := flow.Input{Kind: flow.Posted, Form: url.Values{}}
 	for _, p := range form.Without(requestField) {
 		in.Form.Add(p.Name, p.Value)
 	}
@@ -80,59 +78,7 @@ func (h *handler) numberAnswered(w http.ResponseWriter, r *http.Request, x *exch
 	if len(x.cookies.Own()) == 0 {
 		return true, fault.New(fault.Invalid, "cookies", nil)
 	}
-	return true, h.runFront(w, r, x, q, in)
-}
-
-// runFront carries the person through the steps before Keycloak, and from
-// there to the request that they wanted.
-func (h *handler) runFront(w http.ResponseWriter, r *http.Request, x *exchange, q asked, in *flow.Input) error {
-	a := flow.Attempt{
-		Flow: flow.Login, Client: q.Client, Number: q.Number, Address: wire.CountedBy(x.address),
-		Language: h.Pages.Language(r), Step: q.Step, State: q.State,
-	}
-	p, err := h.Engine.Front(r.Context(), &a, in)
-	if err != nil {
-		return err
-	}
-	q.Number, q.Step, q.State = a.Number, a.Step, a.State
-	switch p.Outcome.Kind {
-	case flow.IsShow:
-		return h.showFront(w, r, x, q, p)
-	case flow.IsDeny:
-		h.Pages.Render(w, r, web.Page{Set: string(p.Step), Name: "denied", Data: h.denied(p.Outcome), Fixed: true})
-		return nil
-	case flow.IsDone:
-		if q.Number == "" {
-			return errors.New("the steps before keycloak are through, and there is no number")
-		}
-		return h.numberKnown(w, r, x, q)
-	default:
-		return errors.New("an outcome that is not possible before keycloak")
-	}
-}
-
-func (h *handler) showFront(w http.ResponseWriter, r *http.Request, x *exchange, q asked, p flow.Position) error {
-	raw, err := json.Marshal(q)
-	if err != nil {
-		return err
-	}
-	target := wire.Target{Path: q.Path, Query: q.Query}.String()
-	page := web.Page{
-		Set: string(p.Step), Name: p.Outcome.View.Page, Data: p.Outcome.View.Data, Problems: p.Outcome.View.Problems,
-		Action: target, Hidden: []web.Field{{Name: requestField, Value: h.seal(requestField, raw)}},
-		Step: p.At, Steps: p.Of, Back: target, Fixed: q.Method != http.MethodGet,
-	}
-	if h.Settings.StaffEntry && x.route == wire.Auth && q.Method == http.MethodGet {
-		page.Ways = []web.Link{{Href: staffTarget(q), Key: "way.staff"}}
-	}
-	seen := &http.Cookie{
-		Name: wire.OwnPrefix + pageCookie, Value: "1", Path: "/",
-		Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
-	}
-	w.Header().Add("Set-Cookie", seen.String())
-	h.writeTabs(w.Header(), x.tabs)
-	h.Pages.Render(w, r, page)
-	return nil
+	return true, h.runDraft(w, r, x, q, h.drafting(w, r, q, in))
 }
 
 func staffTarget(q asked) string {
@@ -146,7 +92,7 @@ func staffTarget(q asked) string {
 // numberKnown goes on with the request: a GET by asking for it again, so that
 // reload and back find Keycloak's page under its own address; a POST at once.
 func (h *handler) numberKnown(w http.ResponseWriter, r *http.Request, x *exchange, q asked) error {
-	entry := tab{Key: q.Key, Kind: typed, Client: q.Client, Number: q.Number, At: h.Now().Unix()}
+	entry := tab{Key: q.Key, Kind: typed, Client: q.Client, Number: q.Draft.Number, At: h.Now().Unix()}
 	if old, ok := x.tabs.find(q.Key); ok {
 		entry.Query = old.Query
 	}

@@ -106,7 +106,7 @@ func TestNumberFormIsOurs(t *testing.T) {
 	forged := url.Values{"schleuse_request": {"x" + form.Get("schleuse_request")}, "number": {"A123456780"}}
 	b.post(page.action(), forged).want(http.StatusGone)
 	b.post(realmPath+"/login-actions/authenticate", form).want(http.StatusGone)
-	w.clock.Pass(3 * time.Hour)
+	w.clock.Pass(25 * time.Hour)
 	b.post(page.action(), form).want(http.StatusGone)
 	if w.keycloak.count("") != 0 {
 		t.Error("something went upstream")

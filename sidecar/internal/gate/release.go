@@ -30,7 +30,7 @@ func (h *handler) atRest(w http.ResponseWriter, r *http.Request, rec flow.Record
 	case flow.Cleared, flow.Released:
 		seeOther(w, attemptPath(rec.ID, "done"))
 		return nil
-	case flow.Failed:
+	case flow.Failed, flow.Parked:
 		return h.failed(w, r, rec, out)
 	default:
 		return errors.New("an attempt without a status")
@@ -73,6 +73,9 @@ func (h *handler) grant(ctx context.Context, rec flow.Record) error {
 	if err != nil && !errors.Is(err, account.ErrExempt) {
 		return err
 	}
+	if err := h.Engine.Forget(ctx, rec); err != nil {
+		return err
+	}
 	return h.Engine.MarkCleared(ctx, rec.ID)
 }
 
@@ -82,18 +85,11 @@ func (h *handler) failed(w http.ResponseWriter, r *http.Request, rec flow.Record
 	if rec.DenyStep == "" && rec.DenyKey == flow.Superseded {
 		return &failureOf{rec.Client, attemptGone(errors.New("a newer attempt took its place"))}
 	}
-	alive, err := h.Accounts.Alive(r.Context(), rec.Account, rec.Session)
-	if err != nil {
+	if err := h.endFailed(r.Context(), rec); err != nil {
 		return laterFault(err)
 	}
-	if alive {
-		e := audit.Entry{Action: "login.failed", Step: string(rec.DenyStep), Client: rec.Client, Result: "refused", Person: rec.Account}
-		if err := h.fact(r.Context(), e); err != nil {
-			return laterFault(err)
-		}
-		if err := h.end(r.Context(), ending{Account: rec.Account, Session: rec.Session, Client: rec.Client, Why: whyRefused}); err != nil {
-			return laterFault(err)
-		}
+	if rec.Status == flow.Parked {
+		w.Header().Add("Set-Cookie", h.attemptSeenAgain(r, rec.ID, parkedFor))
 	}
 	if key := rec.DenyKey; rec.DenyStep == "" && isRefusal(key) {
 		return &failureOf{rec.Client, refusalFault(key)}
@@ -107,6 +103,22 @@ func (h *handler) failed(w http.ResponseWriter, r *http.Request, rec flow.Record
 	}
 	h.Pages.Render(w, r, page)
 	return nil
+}
+
+// endFailed ends the session of a login that failed.
+func (h *handler) endFailed(ctx context.Context, rec flow.Record) error {
+	if !signedIn(rec) {
+		return nil
+	}
+	alive, err := h.Accounts.Alive(ctx, rec.Account, rec.Session)
+	if err != nil || !alive {
+		return err
+	}
+	e := audit.Entry{Action: "login.failed", Step: string(rec.DenyStep), Client: rec.Client, Result: "refused", Person: rec.Account}
+	if err := h.fact(ctx, e); err != nil {
+		return err
+	}
+	return h.end(ctx, ending{Account: rec.Account, Session: rec.Session, Client: rec.Client, Why: whyRefused})
 }
 
 // denied is what a step's refusal says, and for how long from now.
@@ -145,6 +157,9 @@ func (h *handler) release(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	case rec.Status != flow.Cleared && rec.Status != flow.Released:
 		return h.atRest(w, r, rec, flow.Outcome{})
+	}
+	if !signedIn(rec) {
+		return h.goOn(w, r, rec)
 	}
 	if err := h.mayLeave(r.Context(), rec); err != nil {
 		return err

@@ -76,16 +76,16 @@ func newWorld(t *testing.T, change ...func(*gate.Gate)) *world {
 }
 
 func (w *world) engine() *flow.Engine {
-	plan, err := flow.ParsePlan(flow.Entry{"kvnr"}, flow.Entry{flow.Keycloak}, flow.Entry{"egk", "letter"})
-	if err != nil {
-		w.t.Fatal(err)
+	plans := map[flow.Name]flow.Plan{
+		flow.Login: {
+			Keycloak: true, Front: []flow.StepName{"kvnr"}, Back: []flow.Entry{{"egk", "letter"}}, After: []flow.StepName{flow.Authenticators},
+		},
 	}
-	plan.After = []flow.StepName{flow.Authenticators}
 	chambers := flowtest.Chambers(map[flow.StepName]flow.Step{
 		"kvnr": numberStep(), "egk": digitsStep(), "letter": flowtest.Step{},
 		flow.Authenticators: &gate.Review{Accounts: w.keycloak, Audit: w.audit, Since: day(time.December, 1)},
 	})
-	return &flow.Engine{Plan: plan, Chambers: chambers, Attempts: w.attempts, Now: w.clock.Now, Log: slog.New(slog.DiscardHandler)}
+	return &flow.Engine{Plans: plans, Chambers: chambers, Attempts: w.attempts, Now: w.clock.Now, Log: slog.New(slog.DiscardHandler)}
 }
 
 func numberStep() flow.Step {

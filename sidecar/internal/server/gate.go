@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/schleuse/schleuse/sidecar/extension"
 	"github.com/schleuse/schleuse/sidecar/flow"
 	"github.com/schleuse/schleuse/sidecar/internal/config"
 	"github.com/schleuse/schleuse/sidecar/internal/gate"
@@ -72,35 +73,42 @@ func (h *house) openGate(context.Context) error {
 		Metrics:  gate.NewMetrics(h.metrics),
 		Public:   public,
 	}
-	h.gateFace, err = h.gate.Handler()
-	return err
+	face, err := h.gate.Handler()
+	if err != nil {
+		return err
+	}
+	h.gateFace = face
+	return nil
 }
 
-// engine builds the login flow, with the review of authenticators as its end.
+// engine builds the flows, each with the review of authenticators as its end.
 func (h *house) engine(g *config.Gate) (*flow.Engine, error) {
-	entries := make([]flow.Entry, 0, len(g.Flows.Login))
-	for _, e := range g.Flows.Login {
-		var names flow.Entry
-		for _, n := range e.Any {
-			names = append(names, flow.StepName(n))
-		}
-		entries = append(entries, names)
-	}
-	plan, err := flow.ParsePlan(entries...)
+	plans, err := h.Config.Plans(PlaceIn(h.Factories))
 	if err != nil {
-		return nil, fmt.Errorf("gate.flows.login: %w", err)
+		return nil, err
 	}
-	plan.After = []flow.StepName{flow.Authenticators}
+	for name, plan := range plans {
+		plan.After = append(plan.After, flow.Authenticators)
+		plans[name] = plan
+	}
 	steps := chambers(h.extensions)
 	steps[flow.Authenticators] = flow.Chamber{
 		Name: flow.Authenticators, Kind: string(flow.Authenticators),
 		Step: &gate.Review{Accounts: h.keycloak, Audit: h.store.Audit(), Since: g.Since.Time},
 	}
-	engine := &flow.Engine{Plan: plan, Chambers: steps, Attempts: h.store.Attempts(g.AttemptsPerAddress), Now: h.Now, Log: h.Log}
+	engine := &flow.Engine{Plans: plans, Chambers: steps, Attempts: h.store.Attempts(g.AttemptsPerAddress), Now: h.Now, Log: h.Log}
 	if err := engine.Validate(); err != nil {
 		return nil, fmt.Errorf("gate.flows: %w", err)
 	}
 	return engine, nil
+}
+
+// PlaceIn says where steps of a kind may stand, for config.Plans.
+func PlaceIn(factories []extension.Factory) func(kind string) (flow.Place, bool) {
+	return func(kind string) (flow.Place, bool) {
+		f, err := find(factories, kind)
+		return f.Place, err == nil
+	}
 }
 
 func (h *house) gateSettings() gate.Settings {

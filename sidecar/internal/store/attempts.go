@@ -41,7 +41,7 @@ func (s attempts) session(sid account.SID) any {
 
 func checkAttempt(r flow.Record) error {
 	switch {
-	case r.ID == "" || r.Status < flow.Open || r.Status > flow.Failed || r.Expires.IsZero():
+	case r.ID == "" || r.Status < flow.Open || r.Status > flow.Parked || r.Expires.IsZero():
 		return errors.New("attempt without id, status or expiry")
 	case len(r.Held) > maxHeld:
 		return fault.New(fault.TooLarge, "later", fmt.Errorf("held response over %d bytes", maxHeld))

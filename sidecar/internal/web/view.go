@@ -60,8 +60,8 @@ type Field struct{ Name, Value string }
 type Link struct {
 	Href  string
 	Field string
-	Key  string // text of the page's set, or of the core
-	Text string // the text itself, where there is no Key
+	Key   string // text of the page's set, or of the core
+	Text  string // the text itself, where there is no Key
 }
 
 // Denied is the data of the core page "denied": what a step that refused says.

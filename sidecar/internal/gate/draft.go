@@ -1,0 +1,223 @@
+package gate
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/schleuse/schleuse/sidecar/audit"
+	"github.com/schleuse/schleuse/sidecar/fault"
+	"github.com/schleuse/schleuse/sidecar/flow"
+	"github.com/schleuse/schleuse/sidecar/internal/gate/wire"
+	"github.com/schleuse/schleuse/sidecar/internal/web"
+	"github.com/schleuse/schleuse/sidecar/member"
+)
+
+// waysField asks a draft's page for the choice among ways.
+const waysField = "schleuse_ways"
+
+// backField leads from there back to the way that is open.
+const backField = "schleuse_back"
+
+// parkedFor is how long the cookie of a parked attempt stays, in seconds.
+const parkedFor = int(flow.ParkedLifetime / time.Second)
+
+// drafting is what a form wants of a draft: an answer to the step, another
+// way, or the page of ways. The zero drafting looks where the draft stands.
+type drafting struct {
+	in   *flow.Input
+	way  flow.StepName
+	ways bool
+}
+
+// drafting reads what a draft's form wants. A form that comes again wants
+// nothing: the press of a button may cost something.
+func (h *handler) drafting(w http.ResponseWriter, r *http.Request, q asked, in flow.Input) drafting {
+	switch {
+	case !h.turns.take(w, r, "", in.Form.Get(turnField)):
+		return drafting{}
+	case in.Form.Has(waysField):
+		return drafting{ways: true}
+	case q.Ways:
+		return drafting{way: flow.StepName(in.Form.Get("way"))}
+	}
+	return drafting{in: &in}
+}
+
+func (d drafting) move(ctx context.Context, e *flow.Engine, step flow.StepName) (p flow.Position, err error) {
+	switch {
+	case d.in != nil && step != "":
+		return e.Answer(ctx, "", step, *d.in)
+	case d.way != "":
+		return e.Choose(ctx, "", d.way)
+	}
+	p, err = e.Look(ctx, "")
+	if d.ways && p.Choice {
+		p.Step = ""
+	}
+	return p, err
+}
+
+// runDraft carries the person on in what nothing is stored of, and from there
+// to the request that they wanted, or into an attempt.
+func (h *handler) runDraft(w http.ResponseWriter, r *http.Request, x *exchange, q asked, d drafting) error {
+	q.Draft.Client, q.Draft.Address, q.Draft.Language = q.Client, wire.CountedBy(x.address), h.Pages.Language(r)
+	p, err := h.moveDraft(r.Context(), x, q.Draft, d)
+	if err != nil {
+		return err
+	}
+	q.Draft, q.Ways = p.Record, false
+	switch {
+	case p.Record.Status != flow.Open:
+		h.Pages.Render(w, r, web.Page{Set: string(p.Record.DenyStep), Name: "denied", Data: h.denied(p.Outcome), Ways: h.startLink(q.Client), Fixed: true})
+		return nil
+	case p.Outcome.Kind == flow.IsDone && q.Draft.Number == "":
+		return errors.New("the steps before keycloak are through, and there is no number")
+	case p.Outcome.Kind == flow.IsDone:
+		return h.numberKnown(w, r, x, q)
+	case p.Outcome.Kind == flow.IsKeep && d.in != nil:
+		return h.keepDraft(w, r, x, q, p, *d.in)
+	case p.Step == "":
+		return h.showDraftWays(w, r, x, q)
+	case p.Outcome.Kind == flow.IsShow:
+		return h.showDraft(w, r, x, q, p)
+	default:
+		return errors.New("an outcome that is not possible of a draft")
+	}
+}
+
+// moveDraft moves, and once the number is known looks again, with what this
+// browser has parked for it.
+func (h *handler) moveDraft(ctx context.Context, x *exchange, draft flow.Record, d drafting) (flow.Position, error) {
+	was := draft.Number
+	parked, err := h.parked(ctx, x.cookies, was)
+	if err != nil {
+		return flow.Position{}, err
+	}
+	draft.Parked = parked
+	p, err := d.move(ctx, h.Engine.Draft(draft), draft.Step)
+	if err != nil || p.Record.Number == was || p.Record.Number == "" || p.Record.Flow == flow.Login {
+		return p, err
+	}
+	again := p.Record
+	if again.Parked, err = h.parked(ctx, x.cookies, again.Number); err != nil {
+		return flow.Position{}, err
+	}
+	return h.Engine.Draft(again).Look(ctx, "")
+}
+
+// parked finds the attempts that this browser has parked for a number.
+func (h *handler) parked(ctx context.Context, cookies wire.Cookies, number member.KVNR) ([]flow.AttemptID, error) {
+	var out []flow.AttemptID
+	for _, c := range cookies.Own() {
+		secret, err := flow.ParseSecret(cookies.OwnNamed(c.Name))
+		if number == "" || !isTag(c.Name) || err != nil || secret.ID().Tag() != c.Name || len(out) == maxAttemptCookies {
+			continue
+		}
+		rec, err := h.Engine.Attempts.Get(ctx, secret.ID())
+		switch {
+		case errors.Is(err, flow.ErrNoAttempt):
+		case err != nil:
+			return nil, laterFault(err)
+		case rec.Status == flow.Parked && rec.Number == number:
+			out = append(out, rec.ID)
+		}
+	}
+	return out, nil
+}
+
+// keepDraft stores the draft, gives the browser its cookie, and lets the step
+// do what it wanted to do.
+func (h *handler) keepDraft(w http.ResponseWriter, r *http.Request, x *exchange, q asked, p flow.Position, in flow.Input) error {
+	begun := held{At: q.At, Client: q.Client, Kind: typed}
+	if q.Method == http.MethodGet && repeatable(q) {
+		begun.Query = q.Query
+	}
+	sealed, err := begun.encode()
+	if err != nil {
+		return err
+	}
+	e := audit.Entry{Action: string(p.Record.Flow) + ".begun", Step: string(p.Step), Client: q.Client, Result: "ok"}
+	if err := h.fact(r.Context(), e); err != nil {
+		return laterFault(err)
+	}
+	secret, err := h.Engine.Keep(r.Context(), p.Record, sealed)
+	if errors.Is(err, flow.ErrTooManyAttempts) {
+		return fault.New(fault.TooMany, "too_many_attempts", err)
+	}
+	if err != nil {
+		return laterFault(err)
+	}
+	h.giveAttempt(w.Header(), x, secret)
+	h.writeTabs(w.Header(), x.tabs)
+	return h.answerKept(w, r, secret, p.Step, in)
+}
+
+// answerKept gives the step its answer again. From here on the browser is the
+// attempt's: what it has got with this response counts as brought.
+func (h *handler) answerKept(w http.ResponseWriter, r *http.Request, secret flow.Secret, step flow.StepName, in flow.Input) error {
+	id := secret.ID()
+	r = r.Clone(r.Context())
+	r.Header.Add("Cookie", wire.OwnPrefix+id.Tag()+"="+secret.Encode())
+	move := h.answering(step, in)
+	if err := h.moved(w, r, id, move); err != nil {
+		h.Metrics.refused(wire.Auth, err)
+		h.Pages.Error(w, r, err, web.Link{Href: attemptPath(id, ""), Key: "way.back"})
+	}
+	return nil
+}
+
+// repeatable reports whether the request says all of itself in its address,
+// for as long as a person may take.
+func repeatable(q asked) bool {
+	ask, err := wire.ReadAuthorization(http.MethodGet, wire.Target{Path: q.Path, Query: q.Query}, http.Header{}, nil)
+	return err == nil && ask.Object == wire.NoObject
+}
+
+func (h *handler) showDraft(w http.ResponseWriter, r *http.Request, x *exchange, q asked, p flow.Position) error {
+	target := wire.Target{Path: q.Path, Query: q.Query}.String()
+	view := p.Outcome.View
+	page := web.Page{
+		Set: string(p.Step), Name: view.Page, Data: view.Data, Problems: view.Problems,
+		Action: target, Step: p.At, Steps: p.Of, Back: target, Fixed: q.Method != http.MethodGet,
+	}
+	if p.Choice {
+		page.Ways = []web.Link{{Field: waysField, Key: "way.other"}}
+	}
+	if h.Settings.StaffEntry && x.route == wire.Auth && q.Method == http.MethodGet && p.Record.Flow == flow.Login {
+		page.Ways = append(page.Ways, web.Link{Href: staffTarget(q), Key: "way.staff"})
+	}
+	return h.renderDraft(w, r, x, q, page)
+}
+
+func (h *handler) showDraftWays(w http.ResponseWriter, r *http.Request, x *exchange, q asked) error {
+	list, err := h.Engine.Draft(q.Draft).Ways(r.Context(), "")
+	if err != nil {
+		return err
+	}
+	q.Ways = true
+	target := wire.Target{Path: q.Path, Query: q.Query}.String()
+	return h.renderDraft(w, r, x, q, web.Page{
+		Name: "ways", Data: wayRows(list), Action: target, Back: target, Fixed: q.Method != http.MethodGet,
+		Ways: []web.Link{{Field: backField, Key: "way.back"}},
+	})
+}
+
+// renderDraft writes a page that carries its draft.
+func (h *handler) renderDraft(w http.ResponseWriter, r *http.Request, x *exchange, q asked, page web.Page) error {
+	raw, err := json.Marshal(q)
+	if err != nil {
+		return err
+	}
+	page.Hidden = []web.Field{{Name: requestField, Value: h.seal(requestField, raw)}, {Name: turnField, Value: newTurn()}}
+	seen := &http.Cookie{
+		Name: wire.OwnPrefix + pageCookie, Value: "1", Path: "/",
+		Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	}
+	w.Header().Add("Set-Cookie", seen.String())
+	h.writeTabs(w.Header(), x.tabs)
+	h.Pages.Render(w, r, page)
+	return nil
+}
