@@ -1,9 +1,11 @@
 package web_test
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -28,6 +30,9 @@ func samples() map[string]web.Page {
 		"ask-soon":         {Set: "demo", Name: "ask", Data: typed{"Erika", ""}, Until: noon().Add(4 * time.Minute), More: true, Ways: ways},
 		"choice-until":     {Name: "ways", Data: offers(), Until: noon().Add(40 * time.Minute)},
 		"denied":           {Set: "demo", Name: "denied", Data: web.Denied{Key: "no_card"}},
+		"denied-bare":      {Name: "denied", Data: web.Denied{Key: "nothing_proven"}},
+		"denied-wait":      {Set: "demo", Name: "denied", Data: web.Denied{Key: "wait", Wait: 23 * time.Hour}, Ways: ways},
+		"choice-none":      {Name: "ways", Data: offers()[1:2], Ways: []web.Link{{Href: "/", Key: "way.back"}}},
 		"done":             web.Done("/"),
 		"signed-out":       {Name: "signed-out", Next: "/"},
 		"site-sign-out":    {Name: "site-sign-out"},
@@ -61,15 +66,38 @@ func gallery(t *testing.T, p *web.Pages) string {
 		page.Refresh = 0 // a picture of a page that has gone on shows nothing
 		mux.HandleFunc("/"+name, func(w http.ResponseWriter, r *http.Request) { p.Render(w, r, page) })
 	}
-	mux.HandleFunc("/error-later", func(w http.ResponseWriter, r *http.Request) {
-		p.Error(w, r, &fault.Error{Kind: fault.Unavailable, Key: "later", Retry: 2 * time.Minute})
-	})
-	mux.HandleFunc("/error-other", func(w http.ResponseWriter, r *http.Request) {
-		p.Error(w, r, fault.New(fault.Forbidden, "other_person", nil), web.Link{Href: "/ask", Key: "way.start"})
-	})
+	for name, failure := range failures() {
+		mux.HandleFunc("/"+name, func(w http.ResponseWriter, r *http.Request) {
+			p.Error(w, r, failure, web.Link{Href: "/ask", Key: "way.start"})
+		})
+	}
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	return server.URL
+}
+
+// failures are one of every kind, with and without a text and a time of its own.
+func failures() map[string]*fault.Error {
+	all := map[string]*fault.Error{
+		"error-later":       {Kind: fault.Unavailable, Key: "later", Retry: 2 * time.Minute},
+		"error-busy":        {Kind: fault.TooMany, Key: "too_many_attempts", Retry: 10 * time.Minute},
+		"error-cookies":     {Kind: fault.Invalid, Key: "cookies"},
+		"error-attempt":     {Kind: fault.Gone, Key: "attempt_gone"},
+		"error-other":       {Kind: fault.Forbidden, Key: "other_person"},
+		"error-signed-in":   {Kind: fault.Conflict, Key: "signed_in_as_other"},
+		"error-not-here":    {Kind: fault.Forbidden, Key: "not_possible"},
+		"error-identify":    {Kind: fault.Forbidden, Key: "not_identified"},
+		"error-other-page":  {Kind: fault.Forbidden, Key: "other_origin"},
+		"error-without-key": {Kind: fault.Internal},
+	}
+	for kind, name := range map[fault.Kind]string{
+		fault.Invalid: "400", fault.Unauthenticated: "401", fault.Forbidden: "403", fault.NotFound: "404",
+		fault.Conflict: "409", fault.Gone: "410", fault.TooLarge: "413", fault.TooMany: "429",
+		fault.Internal: "500", fault.BadUpstream: "502", fault.Unavailable: "503", fault.Timeout: "504",
+	} {
+		all["error-"+name] = &fault.Error{Kind: kind}
+	}
+	return all
 }
 
 // TestPagesInABrowser looks at every page as people do. With SCHLEUSE_PAGES
@@ -85,10 +113,7 @@ func TestPagesInABrowser(t *testing.T) {
 	}
 	t.Cleanup(b.Close)
 	address := gallery(t, open(t))
-	names := []string{"error-later", "error-other"}
-	for name := range samples() {
-		names = append(names, name)
-	}
+	names := slices.Concat(slices.Collect(maps.Keys(failures())), slices.Collect(maps.Keys(samples())))
 	for kind, profile := range map[string]browser.Profile{
 		"phone": {Width: 320, Height: 600}, "phone-dark": {Width: 320, Height: 600, Dark: true, Language: "en"}, "desktop": {},
 	} {
@@ -99,6 +124,9 @@ func TestPagesInABrowser(t *testing.T) {
 			}
 			defer tab.Close()
 			for _, name := range names {
+				if kind == "desktop" && strings.HasPrefix(name, "error-") {
+					continue // one layout, and two widths of it have been seen
+				}
 				look(t, tab, cache.Dir, address+"/"+name, name+"-"+kind)
 			}
 		})

@@ -53,11 +53,11 @@ document.querySelector(".code-label").textContent = "Code";`)},
 			"de.json": {Data: []byte(`{"ask.title":"Wie lauten die Ziffern?","ask.why":"Für {{.Name}}.","ask.go":"Ziffern prüfen","ask.once":"Wir fragen nur einmal.",
 "digits.label":"Letzte vier Ziffern","digits.hint":"Rückseite der Karte, Feld 8","kind.label":"Welche Karte?","kind.old":"Die alte","kind.new":"Die neue","kind.new.hint":"Seit 2025","keep.label":"Merken",
 "show.title":"Weiter auf dem Handy","show.one":"Ihr Ausweis","show.two":"Etwa 10 Minuten","show.go":"Zu Ident","show.qr":"QR-Code mit der Adresse von Ident","show.code":"Ihr Code:","pin.label":"Code","password.label":"Neues Passwort",
-"tries":{"one":"Sie haben noch einen Versuch.","other":"Sie haben noch {{.Count}} Versuche."},"locked":"Bitte warten Sie {{.For}}.","no_card":"Wir kennen keine Karte von Ihnen. Bitte rufen Sie uns an."}`)},
+"tries":{"one":"Sie haben noch einen Versuch.","other":"Sie haben noch {{.Count}} Versuche."},"locked":"Bitte warten Sie {{.For}}.","wait":"Bitte warten Sie {{.Wait}}.","no_card":"Wir kennen keine Karte von Ihnen. Bitte rufen Sie uns an."}`)},
 			"en.json": {Data: []byte(`{"ask.title":"Which digits?","ask.why":"For {{.Name}}.","ask.go":"Check digits","ask.once":"We ask only once.",
 "digits.label":"Last four digits","digits.hint":"Back of the card, field 8","kind.label":"Which card?","kind.old":"The old one","kind.new":"The new one","kind.new.hint":"Since 2025","keep.label":"Remember",
 "show.title":"Go on with your phone","show.one":"Your ID card","show.two":"About 10 minutes","show.go":"To Ident","show.qr":"QR code with Ident's address","show.code":"Your code:","pin.label":"Code","password.label":"New password",
-"tries":{"one":"You have one try left.","other":"You have {{.Count}} tries left."},"locked":"Please wait {{.For}}.","no_card":"We know of no card of yours. Please call us."}`)},
+"tries":{"one":"You have one try left.","other":"You have {{.Count}} tries left."},"locked":"Please wait {{.For}}.","wait":"Please wait {{.Wait}}.","no_card":"We know of no card of yours. Please call us."}`)},
 		},
 	}
 }
