@@ -2,7 +2,7 @@
 
 // A hint while somebody types, no rule: long and varied passwords are hard to
 // guess. It says nothing of a password that is still shorter than eight.
-const input = document.getElementById("password");
+const input = document.getElementById("f-password");
 const status = document.getElementById("strength");
 
 function bits(text) {
