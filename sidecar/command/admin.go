@@ -24,18 +24,27 @@ func upstream(g *config.Gate) *url.URL {
 	return u
 }
 
-// checkAdmin asks the Admin API as the gate does.
-func (p program) checkAdmin(ctx context.Context, cfg *config.Config) error {
+// keycloak is the Admin API as the gate uses it. What is returned beside it
+// closes its connections.
+func (p program) keycloak(cfg *config.Config) (*keycloak.Client, func(), error) {
 	g := cfg.Gate
 	rt, err := transport(g.Keycloak.TLS)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	defer rt.CloseIdleConnections()
-	client := &keycloak.Client{
+	return &keycloak.Client{
 		URL: upstream(g), Realm: g.Keycloak.Realm, ClientID: g.Keycloak.Client, Secret: secretfile.Open(g.Keycloak.SecretFile),
 		Role: g.IdentifiedRole, Exempt: g.ExemptRoles, HTTP: rt, Now: p.now,
+	}, rt.CloseIdleConnections, nil
+}
+
+// checkAdmin asks the Admin API as the gate does.
+func (p program) checkAdmin(ctx context.Context, cfg *config.Config) error {
+	client, done, err := p.keycloak(cfg)
+	if err != nil {
+		return err
 	}
+	defer done()
 	return client.Ping(ctx)
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -25,7 +26,8 @@ func (p program) audit() *cobra.Command {
 		p.auditTail(), p.auditVerify())
 }
 
-// auditEntry is what tail shows of an entry: nothing of the person.
+// auditEntry is what tail shows of an entry: nothing of the person. Clerk and
+// reason stand in entries about what a clerk did.
 type auditEntry struct {
 	Time   time.Time `json:"time"`
 	Phase  string    `json:"phase"`
@@ -34,6 +36,8 @@ type auditEntry struct {
 	Client string    `json:"client,omitempty"`
 	Result string    `json:"result,omitempty"`
 	Ref    string    `json:"reference,omitempty"`
+	Clerk  string    `json:"clerk,omitempty"`
+	Reason string    `json:"reason,omitempty"`
 }
 
 func (p program) auditTail() *cobra.Command {
@@ -68,9 +72,13 @@ func (p program) auditTail() *cobra.Command {
 }
 
 func shown(e audit.Entry) auditEntry {
-	return auditEntry{
+	out := auditEntry{
 		Time: e.Time.UTC(), Phase: phase(e.Phase), Action: e.Action, Step: e.Step, Client: e.Client, Result: e.Result, Ref: e.Ref,
 	}
+	if strings.HasPrefix(e.Action, "person.") {
+		out.Clerk, out.Reason = e.Detail["clerk"], e.Detail["reason"]
+	}
+	return out
 }
 
 func phase(p audit.Phase) string {

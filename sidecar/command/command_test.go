@@ -3,6 +3,8 @@ package command_test
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"os/exec"
 	"strconv"
 	"testing"
@@ -42,14 +44,23 @@ func door(kind string, place flow.Place) extension.Factory {
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"schleuse": func() { command.Main(door("door", flow.InFront), door("knock", flow.Behind)) },
+		"schleuse":       func() { command.Main(door("door", flow.InFront), door("knock", flow.Behind)) },
+		"schleuse-other": func() { command.MainAs("4711", "other", door("door", flow.InFront), door("knock", flow.Behind)) },
+		"live":           live,
+		"summary":        summary,
 	})
 }
 
 func TestScripts(t *testing.T) {
+	keycloak := httptest.NewServer(http.HandlerFunc(admin))
+	t.Cleanup(keycloak.Close) // after the scripts, which run in parallel
 	testscript.Run(t, testscript.Params{
-		Dir:  "testdata",
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Dir: "testdata",
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("KEYCLOAK", keycloak.URL)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "killed": killed},
 	})
 }
 

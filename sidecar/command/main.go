@@ -32,7 +32,7 @@ const (
 func Main(factories ...extension.Factory) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, program{
-		factories: factories, in: os.Stdin, out: os.Stdout, err: os.Stderr, now: time.Now,
+		factories: factories, in: os.Stdin, out: os.Stdout, err: os.Stderr, now: time.Now, clerk: whoRuns,
 	}, os.Args[1:])
 	stop()
 	os.Exit(code)
@@ -44,6 +44,7 @@ type program struct {
 	in        io.Reader
 	out, err  io.Writer
 	now       func() time.Time
+	clerk     func() (clerk, error)
 }
 
 // usageError is a mistake on the command line.
@@ -94,7 +95,7 @@ file); 2 the command line or the configuration is wrong and nothing was done.`,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(p.serve(), p.check(), p.keys(), p.realm(), p.audit(), p.version())
+	root.AddCommand(p.serve(), p.check(), p.keys(), p.realm(), p.audit(), p.person(), p.version())
 	return root
 }
 

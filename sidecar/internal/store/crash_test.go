@@ -56,14 +56,14 @@ func child(dir string) error {
 }
 
 // startChild runs the child and returns its confirmations and how to kill it.
-func startChild(t *testing.T, dir string) (lines *bufio.Scanner, kill func()) {
+func startChild(t *testing.T, dir, env string) (lines *bufio.Scanner, kill func()) {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), self)
-	cmd.Env = append(os.Environ(), childEnv+"="+dir)
+	cmd.Env = append(os.Environ(), env+"="+dir)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -93,7 +93,7 @@ func TestNothingConfirmedIsLostWhenTheProcessIsKilled(t *testing.T) {
 	dir, ring := crashFolder(t)
 	var confirmed []string
 	for round := range 3 {
-		lines, kill := startChild(t, dir)
+		lines, kill := startChild(t, dir, childEnv)
 		for n := 0; lines.Scan(); n++ {
 			confirmed = append(confirmed, lines.Text())
 			if n == 10+7*round {
@@ -141,7 +141,7 @@ func verifyAfterCrash(t *testing.T, dir string, ring *keyring.Ring, confirmed []
 
 func TestSQLiteServesOneProcess(t *testing.T) {
 	dir, ring := crashFolder(t)
-	lines, kill := startChild(t, dir)
+	lines, kill := startChild(t, dir, childEnv)
 	if !lines.Scan() {
 		t.Fatal("the first process says nothing")
 	}

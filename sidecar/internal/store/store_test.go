@@ -18,6 +18,10 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, child(dir))
 		os.Exit(1)
 	}
+	if dir := os.Getenv(sendingEnv); dir != "" {
+		fmt.Fprintln(os.Stderr, sendingChild(dir))
+		os.Exit(1)
+	}
 	b, stop, err := storetest.Postgres(context.Background())
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
