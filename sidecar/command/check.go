@@ -122,7 +122,7 @@ func checkFiles(cfg *config.Config) error {
 // checkExtensionFiles reads what the parts of extensions name.
 func checkExtensionFiles(cfg *config.Config, factories []extension.Factory) error {
 	var errs []error
-	look := func(key string, e config.Extension) {
+	cfg.EachExtension(func(key string, e config.Extension) {
 		i := slices.IndexFunc(factories, func(f extension.Factory) bool { return f.Kind == e.Kind })
 		if i < 0 || factories[i].Files == nil {
 			return
@@ -132,13 +132,7 @@ func checkExtensionFiles(cfg *config.Config, factories []extension.Factory) erro
 				errs = append(errs, fmt.Errorf("%s: %w", key, err))
 			}
 		}
-	}
-	if cfg.Members != nil {
-		look("members", *cfg.Members)
-	}
-	for _, name := range slices.Sorted(maps.Keys(cfg.Extensions)) {
-		look("extensions."+name, cfg.Extensions[name])
-	}
+	})
 	return errors.Join(errs...)
 }
 

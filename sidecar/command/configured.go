@@ -31,7 +31,7 @@ func (cf *configured) load(factories []extension.Factory) (*config.Config, error
 	if err != nil && !errors.As(err, &problems) || cfg == nil {
 		return nil, err
 	}
-	cfg.EachExtension(func(e config.Extension) {
+	cfg.EachExtension(func(_ string, e config.Extension) {
 		var own strictyaml.Problems
 		if errors.As(checkExtension(e, factories), &own) {
 			problems = append(problems, own...)

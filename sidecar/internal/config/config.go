@@ -34,6 +34,9 @@ type Config struct {
 	// The steps by the name that flows use. A name is 1 to 32 of a–z, 0–9 and _
 	// and stands in URLs below /schleuse/x/.
 	Extensions map[string]Extension `yaml:"extensions"`
+	// The channels by which people are told what happened to their account.
+	// Every notice goes over each of them.
+	Notifiers []Notifier `yaml:"notifiers"`
 	// The web applications behind the proxy, by a name of your own.
 	Sites map[string]Site `yaml:"sites"`
 	// The record of logins, steps and changes.
@@ -176,6 +179,18 @@ type Extension struct {
 	// Which extension it is.
 	Kind string `yaml:"kind" must:"true"`
 	// Its own settings, see the extension's README.
+	Config strictyaml.Node `yaml:"config"`
+
+	at strictyaml.Node
+}
+
+// Notifier is one channel to people.
+type Notifier struct {
+	// Which channel it is, such as mail.
+	Kind string `yaml:"kind" must:"true"`
+	// Its name, where a kind is used twice; without it that of its kind.
+	Name string `yaml:"name"`
+	// Its own settings, see the README of its kind.
 	Config strictyaml.Node `yaml:"config"`
 
 	at strictyaml.Node

@@ -116,6 +116,8 @@ func TestMistakes(t *testing.T) {
 		{"other flow", "flows: {", "flows: {enrolment: [kvnr], ", []string{"gate.flows.enrolment: unknown key"}},
 		{"unknown step elsewhere", "flows: {", "flows: {recovery: [kvnr, {any: [nct]}], ", []string{`gate.flows.recovery[1].any[0]: no such extension`}},
 		{"keycloak elsewhere", "flows: {", "flows: {registration: [kvnr, keycloak], ", []string{"gate.flows.registration[1]: Keycloak's own login is no alternative to a step"}},
+		{"notifier's name taken", "extensions:", "notifiers: [{kind: egk}, {kind: mail}, {kind: mail}]\nextensions:", []string{"notifiers[0]: this name is taken", "notifiers[2]: this name is taken"}},
+		{"notifier's name", "extensions:", "notifiers: [{kind: mail, name: keycloak}, {kind: mail, name: A}, {}]\nextensions:", []string{"notifiers[0].name: this name is taken by Schleuse itself", "notifiers[1].name: no name for a notifier", "notifiers[2].kind: is missing"}},
 		{"extension's name", "  nect: {kind: nect}", "  nect: {kind: nect}\n  Nect-2: {kind: nect}", []string{"extensions.Nect-2: no name for an extension"}},
 		{"reserved name", "  nect: {kind: nect}", "  nect: {kind: nect}\n  authenticators: {kind: nect}", []string{"extensions.authenticators: this name is taken by Schleuse itself"}},
 		{"no kind", "kvnr: {kind: kvnr}", "kvnr: {}", []string{"extensions.kvnr.kind: is missing"}},

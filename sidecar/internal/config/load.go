@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 
 	"github.com/schleuse/schleuse/sidecar/internal/config/strictyaml"
 )
@@ -56,6 +57,9 @@ func (c *Config) place() {
 	if c.Members != nil {
 		c.Members.at = c.root.At("members")
 	}
+	for i := range c.Notifiers {
+		c.Notifiers[i].at = c.root.At("notifiers", strconv.Itoa(i))
+	}
 }
 
 // Decode fills what into points at from the extension's config block, as
@@ -81,14 +85,17 @@ func (e Extension) Unknown(hint string) error {
 	return strictyaml.Problems{e.at.At("kind").Problem("no such kind of extension", hint)}
 }
 
-// EachExtension calls fn for every extension of the file, the directory of
-// members first, then by name.
-func (c *Config) EachExtension(fn func(Extension)) {
+// EachExtension calls fn for every extension of the file with its key there:
+// the directory of members first, then the notifiers, then the others by name.
+func (c *Config) EachExtension(fn func(key string, e Extension)) {
 	if c.Members != nil {
-		fn(*c.Members)
+		fn("members", *c.Members)
+	}
+	for i, n := range c.Notifiers {
+		fn("notifiers["+strconv.Itoa(i)+"]", n.Extension())
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Extensions)) {
-		fn(c.Extensions[name])
+		fn("extensions."+name, c.Extensions[name])
 	}
 }
 

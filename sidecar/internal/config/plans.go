@@ -21,6 +21,18 @@ func (f *Flows) all() []namedFlow {
 	return slices.DeleteFunc(list, func(f namedFlow) bool { return f.entries == nil })
 }
 
+// FlowNames returns which flows are configured.
+func (c *Config) FlowNames() []flow.Name {
+	if c.Gate == nil {
+		return nil
+	}
+	var out []flow.Name
+	for _, f := range c.Gate.Flows.all() {
+		out = append(out, f.name)
+	}
+	return out
+}
+
 // Plans returns the plan of each configured flow. place says where steps of a
 // kind may stand, false that there is no such kind of step. What is wrong comes
 // back as strictyaml.Problems, all at once.

@@ -41,6 +41,7 @@ func (c *Config) problems(unread strictyaml.Problems) strictyaml.Problems {
 		ck.flows(c)
 	}
 	ck.extensions(c)
+	ck.notifiers(c)
 	for _, name := range slices.Sorted(maps.Keys(c.Sites)) {
 		ck.site(c, name)
 	}

@@ -28,6 +28,9 @@ func attemptPath(id flow.AttemptID, page string) string {
 	return path
 }
 
+// PublicPath is where the Public handler of an extension is reached.
+func PublicPath(name string) string { return ownPath + "x/" + name }
+
 // routes is the gate's own part: pages of attempts, assets, extensions.
 func (h *handler) routes() http.Handler {
 	mux := http.NewServeMux()
@@ -43,7 +46,7 @@ func (h *handler) routes() http.Handler {
 	mux.Handle("GET "+ownPath+"assets/", h.Pages.Assets())
 	mux.Handle("POST "+web.LanguagePath, h.Pages.SwitchLanguage())
 	for name, extension := range h.Public {
-		prefix := ownPath + "x/" + name
+		prefix := PublicPath(name)
 		mux.Handle(prefix+"/", h.cross.Handler(http.StripPrefix(prefix, http.MaxBytesHandler(extension, maxBody))))
 	}
 	mux.Handle("/", h.served(func(http.ResponseWriter, *http.Request) error {

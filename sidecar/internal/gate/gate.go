@@ -28,7 +28,7 @@ type Sealer interface {
 // Gate is all that the gate needs. Every field must be set, Public excepted.
 type Gate struct {
 	Settings Settings
-	Engine   *flow.Engine // its Plan.After has the step that Review is
+	Engine   *flow.Engine // After of its plans has the step that Review is
 	Accounts account.Accounts
 	Codes    Codes
 	Logins   Logins
@@ -57,9 +57,19 @@ type handler struct {
 	own     http.Handler
 }
 
+// Face is the gate's public face.
+type Face interface {
+	http.Handler
+	// Return hands what a browser brought back from a remote service to the
+	// attempt that it belongs to, if this browser holds it: then its step, if
+	// it is asked now, is resumed, and the browser is sent on. Otherwise it
+	// returns false and has written nothing.
+	Return(w http.ResponseWriter, r *http.Request, step flow.StepName, id flow.AttemptID) bool
+}
+
 // Handler returns the gate's public face. It has no side effect before the
 // first request.
-func (g *Gate) Handler() (http.Handler, error) {
+func (g *Gate) Handler() (Face, error) {
 	if err := g.Settings.Validate(); err != nil {
 		return nil, err
 	}

@@ -6,13 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/schleuse/schleuse/sidecar/extension"
 	"github.com/schleuse/schleuse/sidecar/flow"
 	"github.com/schleuse/schleuse/sidecar/internal/config"
+	"github.com/schleuse/schleuse/sidecar/internal/gate"
 	"github.com/schleuse/schleuse/sidecar/internal/keyring"
+	"github.com/schleuse/schleuse/sidecar/internal/notices"
+	"github.com/schleuse/schleuse/sidecar/internal/web"
 	"github.com/schleuse/schleuse/sidecar/member"
 )
 
@@ -33,7 +38,7 @@ type opener struct {
 }
 
 // open opens the member directory first, since the others use it, then the
-// rest in the order of their names. On an error what is open is closed again.
+// notifiers, then the rest in the order of their names. On an error what is open is closed again.
 func (o opener) open(ctx context.Context, cfg *config.Config) (list []opened, err error) {
 	defer func() {
 		if err != nil {
@@ -51,6 +56,16 @@ func (o opener) open(ctx context.Context, cfg *config.Config) (list []opened, er
 			return list, fmt.Errorf("members: kind %s is no directory of members", x.kind)
 		}
 		members = x.Directory
+	}
+	for _, n := range cfg.Notifiers {
+		x, err := o.one(ctx, n.Called(), n.Extension(), members)
+		if err != nil {
+			return list, err
+		}
+		list = append(list, x)
+		if x.Notifier == nil {
+			return list, fmt.Errorf("notifiers: kind %s is no channel to people", x.kind)
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(cfg.Extensions)) {
 		x, err := o.one(ctx, name, cfg.Extensions[name], members)
@@ -121,10 +136,18 @@ func (noMembers) Find(context.Context, member.KVNR) (member.Member, error) {
 func (h *house) openExtensions(ctx context.Context) error {
 	list, err := opener{factories: h.Factories, host: h.host}.open(ctx, h.Config)
 	h.extensions = list
+	for _, x := range list {
+		if x.Notifier != nil {
+			h.notices.Channels = append(h.notices.Channels, notices.Channel{
+				Name: x.name, Notifier: x.Notifier, Outbox: h.store.Outbox("notices/" + x.name),
+			})
+		}
+	}
 	return err
 }
 
-// host is what one extension may use.
+// host is what one extension may use. The gate and the pages are built from
+// the extensions: they are there when the first request is.
 func (h *house) host(name string) extension.Host {
 	return extension.Host{
 		Name:     name,
@@ -133,10 +156,40 @@ func (h *house) host(name string) extension.Host {
 		Accounts: h.keycloak,
 		Records:  h.store.Records(name),
 		Counters: h.store.Counters(name),
+		Outbox:   h.store.Outbox(name),
+		Notify:   &h.notices,
 		Audit:    h.store.Audit(),
+		Flows:    h.Config.FlowNames(),
+		Base:     h.base(name),
+		Return: func(w http.ResponseWriter, r *http.Request, id flow.AttemptID) bool {
+			return h.returned(w, r, flow.StepName(name), id)
+		},
+		Render: func(w http.ResponseWriter, r *http.Request, status int, v flow.View) {
+			h.pages.Render(w, r, pageOf(name, r, status, v))
+		},
 		Hash: func(purpose string, data ...[]byte) []byte {
 			return h.ring.MAC(keyring.Index, name+"."+purpose, data...)
 		},
 		Help: h.Config.Brand.HelpPhone,
+	}
+}
+
+// base is where an extension's Public handler is reached from outside. It is
+// empty without a gate, where no extension is.
+func (h *house) base(name string) *url.URL {
+	if h.Config.Gate == nil {
+		return &url.URL{}
+	}
+	u := h.Config.Gate.PublicURL.Pointer()
+	u.Path = gate.PublicPath(name)
+	return u
+}
+
+// pageOf is an extension's page outside any attempt. Its address may hold what
+// is used up by looking, so that only a plain one is asked for again.
+func pageOf(name string, r *http.Request, status int, v flow.View) web.Page {
+	return web.Page{
+		Set: name, Name: v.Page, Data: v.Data, Problems: v.Problems, Refresh: v.Refresh, Status: status,
+		Back: gate.PublicPath(name) + r.URL.Path, Fixed: r.Method != http.MethodGet || r.URL.RawQuery != "",
 	}
 }

@@ -77,7 +77,7 @@ func (h *house) openGate(context.Context) error {
 	if err != nil {
 		return err
 	}
-	h.gateFace = face
+	h.gateFace, h.returned = face, face.Return
 	return nil
 }
 

@@ -13,10 +13,12 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/schleuse/schleuse/sidecar/extension"
+	"github.com/schleuse/schleuse/sidecar/flow"
 	"github.com/schleuse/schleuse/sidecar/internal/config"
 	"github.com/schleuse/schleuse/sidecar/internal/gate"
 	"github.com/schleuse/schleuse/sidecar/internal/keycloak"
 	"github.com/schleuse/schleuse/sidecar/internal/keyring"
+	"github.com/schleuse/schleuse/sidecar/internal/notices"
 	"github.com/schleuse/schleuse/sidecar/internal/proxy"
 	"github.com/schleuse/schleuse/sidecar/internal/store"
 	"github.com/schleuse/schleuse/sidecar/internal/web"
@@ -53,10 +55,12 @@ type house struct {
 	store      *store.Store
 	keycloak   *keycloak.Client // nil without a gate
 	extensions []opened
+	notices    notices.Sender
 	pages      *web.Pages
 	gate       *gate.Gate   // nil without a gate
 	gateFace   http.Handler // likewise
-	inner      *inProcess   // the gate's door for our own OIDC client
+	returned   func(http.ResponseWriter, *http.Request, flow.StepName, flow.AttemptID) bool
+	inner      *inProcess // the gate's door for our own OIDC client
 	sites      []*proxy.Site
 	health     health
 }
@@ -76,6 +80,7 @@ func (s *Server) open(ctx context.Context) (_ *house, err error) {
 	if h.store, err = store.Open(ctx, s.Config.Store, h.ring, s.Now); err != nil {
 		return h, err
 	}
+	h.store.Log = h.Log
 	for _, part := range []func(context.Context) error{
 		h.openKeycloak, h.openExtensions, h.openPages, h.openGate, h.openSites,
 	} {
@@ -175,6 +180,9 @@ func (h *house) work() map[string]func(context.Context) error {
 	}
 	for _, s := range h.sites {
 		out["site "+s.Settings.Name] = s.Run
+	}
+	if len(h.notices.Channels) > 0 {
+		out["notices"] = h.notices.Run
 	}
 	for _, x := range h.extensions {
 		if x.Run != nil {

@@ -85,7 +85,7 @@ func TestExampleShowsEveryKey(t *testing.T) {
 }
 
 func TestRequiredKeysAreDemanded(t *testing.T) {
-	const nothing = "sites: {a: {}}\ngate: {keycloak: {}, flows: {}}\nextensions: {x: {}}\nlisten: {tls: {}}\nbrand: {}\n"
+	const nothing = "sites: {a: {}}\ngate: {keycloak: {}, flows: {}}\nextensions: {x: {}}\nnotifiers: [{}]\nlisten: {tls: {}}\nbrand: {}\n"
 	_, err := config.Parse("c.yaml", []byte(nothing))
 	if err == nil {
 		t.Fatal("an empty configuration is valid")
@@ -96,6 +96,9 @@ func TestRequiredKeysAreDemanded(t *testing.T) {
 			place := path + k.Name
 			if k.Must && len(k.Below) == 0 && !strings.Contains(err.Error(), place+": is missing") && !strings.HasPrefix(place, "members.") {
 				t.Errorf("%s may be left out, but is said to be required", place)
+			}
+			if k.Kind.List && len(k.Below) > 0 {
+				place += "[0]"
 			}
 			if k.Kind.Map {
 				place += map[string]string{"sites": ".a", "extensions": ".x"}[k.Name]
