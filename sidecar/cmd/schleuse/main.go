@@ -5,6 +5,7 @@ package main
 import (
 	"github.com/schleuse/schleuse/extensions/csv"
 	"github.com/schleuse/schleuse/extensions/egk"
+	"github.com/schleuse/schleuse/extensions/http"
 	"github.com/schleuse/schleuse/extensions/kvnr"
 	"github.com/schleuse/schleuse/extensions/mail"
 	"github.com/schleuse/schleuse/extensions/password"
@@ -15,6 +16,7 @@ func main() {
 	command.Main(
 		csv.Factory(),
 		egk.Factory(),
+		http.Factory(),
 		kvnr.Factory(),
 		mail.Factory(),
 		password.Factory(),
