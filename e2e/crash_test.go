@@ -127,7 +127,7 @@ func (m *mortal) serve(v *visitor.Visitor) {
 }
 
 // known adds the person to this Schleuse's master data.
-func (m *mortal) known(person stage.Person) { inFile(m.t, m.Members, person) }
+func (m *mortal) known(person stage.Person) { inFile(m.t, m.Members, insured(person)) }
 
 // toTheCard goes as far as the card page.
 func (m *mortal) toTheCard(v *visitor.Visitor, person stage.Person) *visitor.Page {

@@ -210,14 +210,7 @@ func TestThePartnerPortalSignsStaffIn(t *testing.T) {
 
 func TestAForeignIssuerBrokersALogin(t *testing.T) {
 	ctx := t.Context()
-	foreign, err := issuer.New(theatre.Ports.IssuerURL(), "keycloak", "foreign-secret")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := play.Serve(ctx, theatre.Ports.Issuer(), foreign.Handler()); err != nil {
-		t.Fatal(err)
-	}
-	brokerage(t, foreign)
+	brokerage(t, foreignIssuer(t))
 	v := past(t)
 	app := webCenter(v)
 	page, err := v.Open(ctx, app.Begin(url.Values{"kc_idp_hint": {"fremd"}}).URL)
@@ -238,6 +231,35 @@ func TestAForeignIssuerBrokersALogin(t *testing.T) {
 	if err := theatre.Keycloak.Admin.DeleteUser(ctx, "ottilie"); err != nil {
 		t.Error(err)
 	}
+}
+
+// foreignIssuer runs another organisation's OpenID provider until the test ends.
+func foreignIssuer(t *testing.T) *issuer.Issuer {
+	t.Helper()
+	foreign, err := issuer.New(theatre.Ports.IssuerURL(), "keycloak", "foreign-secret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := play.Serve(t.Context(), theatre.Ports.Issuer(), foreign.Handler()); err != nil {
+		t.Fatal(err)
+	}
+	return foreign
+}
+
+// linked gives the person a login at the foreign issuer and returns their name
+// there: one of this account alone, because Keycloak remembers whose a link was.
+func linked(t *testing.T, person stage.Person) (name string) {
+	t.Helper()
+	id, err := theatre.Keycloak.Admin.UserID(t.Context(), person.Number)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name = "kunde-" + id
+	link := map[string]any{"identityProvider": "fremd", "userId": "foreign-" + name, "userName": name}
+	if _, err := theatre.Keycloak.Admin.Do(t.Context(), http.MethodPost, "users/"+id+"/federated-identity/fremd", link, nil); err != nil {
+		t.Fatal(err)
+	}
+	return name
 }
 
 // brokerage makes the foreign issuer an identity provider of the realm until the test ends.

@@ -54,28 +54,60 @@ func madePeople() []stage.Person {
 func newCustomer(t *testing.T) stage.Person {
 	t.Helper()
 	person := lastingCustomer(t)
+	leaveAfter(t, person)
+	return person
+}
+
+// leaveAfter takes the person's account away when the test ends.
+func leaveAfter(t *testing.T, person stage.Person) {
+	t.Helper()
 	ctx := context.WithoutCancel(t.Context())
 	t.Cleanup(func() {
 		if err := theatre.Keycloak.Admin.DeleteUser(ctx, person.Number); err != nil {
 			t.Error(err)
 		}
 	})
-	return person
 }
 
 // lastingCustomer is one whom other tests may meet again.
 func lastingCustomer(t *testing.T) stage.Person {
 	t.Helper()
+	person := nextPerson()
+	inMasterData(t, person)
+	withAccount(t, person)
+	return person
+}
+
+// customerOnFile is somebody with an account whom the master data know by this
+// status and these cards; without a status they do not know them.
+func customerOnFile(t *testing.T, status, cards string) stage.Person {
+	t.Helper()
+	person := nextPerson()
+	person.Digits = ""
+	masterData.Lock()
+	made = append(made, person)
+	if status != "" {
+		inFile(t, openHouse(t).Members, onFile(person, status, cards))
+	}
+	masterData.Unlock()
+	withAccount(t, person)
+	leaveAfter(t, person)
+	return person
+}
+
+func nextPerson() stage.Person {
 	n := born.Add(1)
-	person := stage.Person{
+	return stage.Person{
 		Name: fmt.Sprintf("Test Person %d", n), Number: numberOf('T', 10_000_000+n),
 		Password: fmt.Sprintf("Geheim-genug-%d", n), Digits: fmt.Sprintf("%04d", 1000+n), Account: true,
 	}
-	inMasterData(t, person)
+}
+
+func withAccount(t *testing.T, person stage.Person) {
+	t.Helper()
 	if err := theatre.Keycloak.Admin.CreateUser(t.Context(), person.Number, person.Password); err != nil {
 		t.Fatal(err)
 	}
-	return person
 }
 
 // inMasterData adds the person to the file that the running Schleuse reads.
@@ -84,18 +116,26 @@ func inMasterData(t *testing.T, person stage.Person) {
 	masterData.Lock()
 	defer masterData.Unlock()
 	made = append(made, person)
-	inFile(t, openHouse(t).Members, person)
+	inFile(t, openHouse(t).Members, insured(person))
 }
 
-// inFile adds a person to a file of master data, as an export would: by
+// insured is the line of somebody insured who has a card.
+func insured(person stage.Person) string {
+	return onFile(person, "active", person.Digits+":2020-01-01:active")
+}
+
+func onFile(person stage.Person, status, cards string) string {
+	return fmt.Sprintf("%s;%s;Person;Test;;1970-01-01;10115;;%s\n", person.Number, status, cards)
+}
+
+// inFile adds a line to a file of master data, as an export would: by
 // renaming a finished one over it.
-func inFile(t *testing.T, file string, person stage.Person) {
+func inFile(t *testing.T, file, line string) {
 	t.Helper()
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	line := fmt.Sprintf("%s;active;Person;Test;;1970-01-01;10115;;%s:2020-01-01:active\n", person.Number, person.Digits)
 	part := file + ".part"
 	if err := os.WriteFile(part, append(text, line...), 0o600); err != nil {
 		t.Fatal(err)

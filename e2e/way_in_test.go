@@ -102,6 +102,41 @@ func TestAnotherAccountThanTheNumbersIsNotSignedIn(t *testing.T) {
 	}
 }
 
+// In a browser the other account comes by a door beside the password: here by
+// an issuer at which they have a login too.
+func TestAnotherAccountByAForeignIssuerIsNotSignedIn(t *testing.T) {
+	openHouse(t)
+	mine, other := newCustomer(t), newCustomer(t)
+	brokerage(t, foreignIssuer(t))
+	name := linked(t, other)
+	g := newGuest(t, browser.Profile{})
+	g.visit("/postfach/")
+	g.number(mine.Number)
+	g.wantsToSignIn()
+	g.asked(askPassword)
+	g.must(g.Press("fremd"))
+	g.asked("Wer sind Sie?")
+	g.must(g.Type("name", name))
+	g.must(g.Press("Anmelden"))
+	g.must(g.See("ein anderes Konto als das zu der eingegebenen Nummer"))
+	g.looksGood("another account")
+	text, err := g.Text()
+	g.must(err)
+	for _, person := range []stage.Person{mine, other} {
+		if withoutNumber(text, person.Number) != text || strings.Contains(strings.ToUpper(text), person.Number) {
+			t.Errorf("the page tells a number: %s", text)
+		}
+		if n := sessions(t, person); n != 0 || identified(t, person) {
+			t.Errorf("%d sessions live, or somebody was identified", n)
+		}
+	}
+	if g.owns("KEYCLOAK_IDENTITY") {
+		t.Error("the browser owns an identity cookie")
+	}
+	g.must(g.Press("Neu beginnen"))
+	g.asked(askNumber)
+}
+
 // walkToPassword goes as a plain client from the WebCenter to Keycloak's page.
 func walkToPassword(t *testing.T, v *visitor.Visitor, person stage.Person) *visitor.Page {
 	t.Helper()
