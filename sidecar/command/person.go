@@ -15,6 +15,7 @@ import (
 	"github.com/schleuse/schleuse/sidecar/account"
 	"github.com/schleuse/schleuse/sidecar/audit"
 	"github.com/schleuse/schleuse/sidecar/internal/config"
+	"github.com/schleuse/schleuse/sidecar/internal/keycloak"
 	"github.com/schleuse/schleuse/sidecar/internal/keyring"
 	"github.com/schleuse/schleuse/sidecar/internal/store"
 	"github.com/schleuse/schleuse/sidecar/member"
@@ -106,16 +107,16 @@ func namesANumber(text string) bool {
 }
 
 // errKeycloak says that Keycloak could not be asked whose account it is.
-var errKeycloak = errors.New("Keycloak did not answer, so the person's account is not known")
+var errKeycloak = errors.New("no answer from Keycloak, so the person's account is not known")
 
 // whose asks Keycloak for the person's account. With errKeycloak it returns
 // what is known without it.
 func (p program) whose(ctx context.Context, q *inquiry) (store.Person, error) {
 	who := store.Person{Number: q.number}
+	if q.account != "" {
+		who.Accounts = []account.ID{account.ID(q.account)}
+	}
 	if q.cfg.Gate == nil {
-		if q.account != "" {
-			who.Accounts = []account.ID{account.ID(q.account)}
-		}
 		return who, nil
 	}
 	kc, done, err := p.keycloak(q.cfg)
@@ -123,15 +124,8 @@ func (p program) whose(ctx context.Context, q *inquiry) (store.Person, error) {
 		return who, err
 	}
 	defer done()
-	if q.account != "" {
-		a, err := kc.Get(ctx, account.ID(q.account))
-		switch {
-		case err == nil && !a.Is(q.number):
-			return who, usageError{errors.New("--account: this account is not the person's")}
-		case err != nil && !errors.Is(err, account.ErrNotFound):
-			return who, fmt.Errorf("%w: %w", errKeycloak, err)
-		}
-		who.Accounts = append(who.Accounts, account.ID(q.account))
+	if err := q.checkAccount(ctx, kc); err != nil {
+		return store.Person{Number: q.number}, err
 	}
 	a, err := kc.Find(ctx, q.number)
 	switch {
@@ -141,6 +135,24 @@ func (p program) whose(ctx context.Context, q *inquiry) (store.Person, error) {
 		return who, fmt.Errorf("%w: %w", errKeycloak, err)
 	}
 	return who, nil
+}
+
+// checkAccount refuses an account that is somebody else's: a slip must not
+// show or erase another person.
+func (q *inquiry) checkAccount(ctx context.Context, kc *keycloak.Client) error {
+	if q.account == "" {
+		return nil
+	}
+	a, err := kc.Get(ctx, account.ID(q.account))
+	switch {
+	case errors.Is(err, account.ErrNotFound):
+		return nil
+	case err != nil:
+		return fmt.Errorf("%w: %w", errKeycloak, err)
+	case !a.Is(q.number):
+		return usageError{errors.New("--account: this account is not the person's")}
+	}
+	return nil
 }
 
 // onPeople opens the database, which may be served from, for work on people.

@@ -49,7 +49,7 @@ func admin(w http.ResponseWriter, r *http.Request) {
 		answer = map[string]string{"error": "User not found"}
 	}
 	w.Header().Set("Content-Type", "application/json")
-	json.NewEncoder(w).Encode(answer) //nolint:errcheck // a test's own client
+	json.NewEncoder(w).Encode(answer)
 }
 
 // live stores something about two people: live DATABASE KEYS.
@@ -130,7 +130,7 @@ func killed(ts *testscript.TestScript, neg bool, args []string) {
 	args[last] = strings.TrimSpace(ts.ReadFile(args[last]))
 	for wait := time.Millisecond; wait < time.Minute; wait += wait/8 + time.Millisecond {
 		ctx, stop := context.WithTimeout(context.Background(), wait)
-		cmd := exec.CommandContext(ctx, find(ts, args[1]), args[2:]...) //nolint:gosec // a test's own program
+		cmd := exec.CommandContext(ctx, find(ts, args[1]), args[2:]...)
 		cmd.Dir = ts.Getenv("WORK")
 		cmd.Stdin = strings.NewReader(args[0])
 		out, err := cmd.CombinedOutput()

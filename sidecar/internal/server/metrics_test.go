@@ -13,6 +13,7 @@ import (
 
 	"github.com/schleuse/schleuse/sidecar/internal/gate"
 	"github.com/schleuse/schleuse/sidecar/internal/proxy"
+	"github.com/schleuse/schleuse/sidecar/internal/store"
 )
 
 var update = flag.Bool("update", false, "write the generated reference")
@@ -56,6 +57,7 @@ func TestMetricsReferenceIsTrue(t *testing.T) {
 	var r recorder
 	gate.NewMetrics(&r)
 	proxy.NewMetrics(&r)
+	r.MustRegister(new(store.Store).Collector())
 	slices.Sort(r.rows)
 	if len(r.rows) < 10 {
 		t.Fatalf("only %d metrics", len(r.rows))

@@ -81,6 +81,7 @@ func (s *Server) open(ctx context.Context) (_ *house, err error) {
 		return h, err
 	}
 	h.store.Log = h.Log
+	h.metrics.MustRegister(h.store.Collector())
 	for _, part := range []func(context.Context) error{
 		h.openKeycloak, h.openExtensions, h.openPages, h.openGate, h.openSites,
 	} {

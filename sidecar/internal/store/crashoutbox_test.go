@@ -28,7 +28,7 @@ func sendingChild(dir string) error {
 		return err
 	}
 	o := s.Outbox("letter")
-	go o.Deliver(ctx, func(_ context.Context, m extension.Message) error { //nolint:errcheck // ends with the process
+	go o.Deliver(ctx, func(_ context.Context, m extension.Message) error {
 		fmt.Println("delivered " + m.Key)
 		return nil
 	})

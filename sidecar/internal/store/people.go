@@ -146,7 +146,7 @@ func (s *Store) walk(ctx context.Context, t sealedTable, found func(key any) err
 // page reads some rows after a key; it returns the person's, the last key and
 // how many there were.
 func (s *Store) page(ctx context.Context, q querier, t sealedTable, after any) (mine []any, last any, n int, err error) {
-	rows, err := q.QueryContext(ctx, "SELECT "+t.key+", "+t.column+" FROM "+t.name+" WHERE "+t.key+" > $1 ORDER BY "+t.key+" LIMIT $2", //nolint:gosec // words of this file
+	rows, err := q.QueryContext(ctx, "SELECT "+t.key+", "+t.column+" FROM "+t.name+" WHERE "+t.key+" > $1 ORDER BY "+t.key+" LIMIT $2",
 		after, walkAtOnce)
 	if err != nil {
 		return nil, after, 0, err

@@ -161,8 +161,8 @@ var outboxTests = map[string]func(*testing.T, *fixture){
 		stuck := make(chan struct{})
 		var ended sync.WaitGroup
 		ended.Go(func() {
-			f.one(0).Outbox("egk").DeliverDue(ctx, func(ctx context.Context, m extension.Message) error { //nolint:errcheck // it is dead
-				died.do(ctx, m) //nolint:errcheck // see above
+			f.one(0).Outbox("egk").DeliverDue(ctx, func(ctx context.Context, m extension.Message) error {
+				died.do(ctx, m)
 				close(stuck)
 				<-ctx.Done()
 				return ctx.Err()
