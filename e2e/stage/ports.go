@@ -65,6 +65,9 @@ func (p Ports) Issuer() int { return p.base + 12 }
 // Postgres serves PostgreSQL.
 func (p Ports) Postgres() int { return p.base + 13 }
 
+// Mail takes the mail of Keycloak and Schleuse (SMTP).
+func (p Ports) Mail() int { return p.base + 14 }
+
 // GateURL is what browsers, apps and the iss of tokens see.
 func (p Ports) GateURL() string { return hostURL("login", p.Gate()) }
 
