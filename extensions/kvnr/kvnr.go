@@ -19,8 +19,9 @@ type Config struct {
 	// Strict refuses numbers with a wrong check digit. It is off only for test data.
 	Strict bool `yaml:"strict"`
 	// RegistrationText and RecoveryText say, by language (de, en), how people
-	// register for the first time or get a new password. Blank lines separate
-	// paragraphs. Where there is none, people are sent to the help phone.
+	// register for the first time or get a new password, where gate.flows has no
+	// such flow. Blank lines separate paragraphs. Where there is none, people
+	// are sent to the help phone.
 	RegistrationText Text `yaml:"registration_text"`
 	RecoveryText     Text `yaml:"recovery_text"`
 }
@@ -66,5 +67,5 @@ func open(_ context.Context, host extension.Host, c Config) (extension.Parts, er
 	if err != nil {
 		return extension.Parts{}, err
 	}
-	return extension.Parts{Step: &step{config: c, log: host.Log, help: host.Help}, Pages: pages, Messages: messages}, nil
+	return extension.Parts{Step: &step{config: c, log: host.Log, help: host.Help, flows: host.Flows}, Pages: pages, Messages: messages}, nil
 }

@@ -18,6 +18,9 @@ func before(a *flow.Attempt) {
 	*a = flow.Attempt{Flow: flow.Login, Client: "webcenter", Address: a.Address, Language: "de", Step: a.Step}
 }
 
+// loginAlone configures no other flow.
+func loginAlone(s *extensiontest.Stage) { s.Host.Flows = []flow.Name{flow.Login} }
+
 func posts(namesAndValues ...string) []flow.Input {
 	var out []flow.Input
 	for i := 0; i+1 < len(namesAndValues); i += 2 {
@@ -32,6 +35,7 @@ func TestExtension(t *testing.T) {
 		return extensiontest.Want{Kind: flow.IsShow, Page: "number", Problem: "problem." + problem}
 	}
 	texts := "registration_text: {de: \"Eins.\\n\\nZwei.\", en: One.}\nrecovery_text: {de: Drei.}"
+	const alone = "strict: true"
 	var cases []extensiontest.Case
 	for name, c := range map[string]struct {
 		config  string
@@ -42,10 +46,12 @@ func TestExtension(t *testing.T) {
 		"choice":               {"", posts("number", " a123 456-780 "), show("choice")},
 		"long form":            {"", posts("number", "A1234567801015755197"), show("choice")},
 		"sign in":              {"", posts("number", "A123456780", "wish", "sign_in"), extensiontest.Want{Kind: flow.IsDone}},
-		"register":             {"", posts("number", "A123456780", "wish", "register"), show("elsewhere")},
-		"recover":              {"", posts("number", "A123456780", "wish", "recover"), show("elsewhere")},
+		"register":             {"", posts("number", "A123456780", "wish", "register"), extensiontest.Want{Kind: flow.IsEnter}},
+		"recover":              {"", posts("number", "A123456780", "wish", "recover"), extensiontest.Want{Kind: flow.IsEnter}},
+		"no flow to register":  {alone, posts("number", "A123456780", "wish", "register"), show("elsewhere")},
+		"no flow to recover":   {alone, posts("number", "A123456780", "wish", "recover"), show("elsewhere")},
 		"register, own text":   {texts, posts("number", "A123456780", "wish", "register"), show("elsewhere")},
-		"back to the choice":   {"", posts("number", "A123456780", "wish", "register", "wish", "back"), show("choice")},
+		"back to the choice":   {alone, posts("number", "A123456780", "wish", "register", "wish", "back"), show("choice")},
 		"other number":         {"", posts("number", "A123456780", "wish", "number"), show("number")},
 		"other number, again":  {"", posts("number", "A123456780", "wish", "number", "number", "B123456782", "wish", "sign_in"), extensiontest.Want{Kind: flow.IsDone}},
 		"no wish":              {"", posts("number", "A123456780", "wish", ""), extensiontest.Want{Kind: flow.IsShow, Page: "choice", Problem: "problem.wish"}},
@@ -60,7 +66,11 @@ func TestExtension(t *testing.T) {
 		"check digit":          {"", posts("number", "A123456789"), wrong("check_digit")},
 		"check digit, allowed": {"strict: false", posts("number", "A123456789"), show("choice")},
 	} {
-		cases = append(cases, extensiontest.Case{Name: name, Config: c.config, Attempt: before, Answers: c.answers, Want: c.want})
+		made := extensiontest.Case{Name: name, Config: c.config, Attempt: before, Answers: c.answers, Want: c.want}
+		if c.config == alone || c.config == texts {
+			made.Arrange = loginAlone
+		}
+		cases = append(cases, made)
 	}
 	extensiontest.Run(t, kvnr.Factory, cases...)
 }
@@ -112,6 +122,7 @@ func TestAFieldThatComesTwiceSaysNothing(t *testing.T) {
 
 func TestTheOperatorsText(t *testing.T) {
 	s := extensiontest.NewStage("kvnr")
+	loginAlone(s)
 	config := "registration_text: {de: \"Eins.\\n \\n\\nZwei.\", en: One.}\nrecovery_text: {de: Drei.}"
 	for name, c := range map[string]struct{ lang, wish, want string }{
 		"two paragraphs":       {"de", "register", "[Eins. Zwei.]"},
@@ -172,6 +183,33 @@ func TestNothingIsProvenAfterTheLogin(t *testing.T) {
 		}
 		if out, err := parts.Step.Resume(t.Context(), a, extensiontest.Post("wish", "sign_in")); err == nil {
 			t.Errorf("%s: resumed with %+v", name, out)
+		}
+	}
+}
+
+// Where there is a flow for the wish, it is entered; the person signs in where
+// the login is.
+func TestTheWishOpensItsFlow(t *testing.T) {
+	s := extensiontest.NewStage("kvnr")
+	parts := s.Open(t, kvnr.Factory(), "")
+	for _, c := range []struct {
+		in   flow.Name
+		wish string
+		want flow.Outcome
+	}{
+		{flow.Login, "register", flow.Enter(flow.Registration)},
+		{flow.Login, "recover", flow.Enter(flow.Recovery)},
+		{flow.Login, "sign_in", flow.Done(flow.Proof{Kind: "kvnr"})},
+		{flow.Registration, "register", flow.Done(flow.Proof{Kind: "kvnr"})},
+		{flow.Registration, "recover", flow.Enter(flow.Recovery)},
+		{flow.Recovery, "sign_in", flow.Enter(flow.Login)},
+	} {
+		a := s.Attempt()
+		before(a)
+		a.Flow = c.in
+		out, err := extensiontest.Walk(t.Context(), parts.Step, a, posts("number", "A123456780", "wish", c.wish)...)
+		if diff := cmp.Diff(c.want, out); err != nil || diff != "" || a.Number != "A123456780" {
+			t.Errorf("%s in %s: %v, %s", c.wish, c.in, err, diff)
 		}
 	}
 }

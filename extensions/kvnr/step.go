@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/schleuse/schleuse/sidecar/flow"
@@ -21,6 +22,7 @@ type step struct {
 	config Config
 	log    *slog.Logger
 	help   string
+	flows  []flow.Name
 }
 
 // numberData is shown by the page "number".
@@ -61,11 +63,11 @@ func (s *step) Resume(ctx context.Context, a *flow.Attempt, in flow.Input) (flow
 	}
 	switch only(in.Form, "wish") {
 	case "sign_in":
-		return flow.Done(flow.Proof{Kind: "kvnr"}), nil
+		return s.signIn(a), nil
 	case "register":
-		return s.elsewhere(a, false), nil
+		return s.turn(a, flow.Registration), nil
 	case "recover":
-		return s.elsewhere(a, true), nil
+		return s.turn(a, flow.Recovery), nil
 	case "number":
 		a.Number = ""
 		return flow.Show(flow.View{Page: "number", Data: numberData{}}), nil
@@ -73,6 +75,14 @@ func (s *step) Resume(ctx context.Context, a *flow.Attempt, in flow.Input) (flow
 		return choose(a), nil
 	}
 	return choose(a, flow.Problem{Key: "problem.wish"}), nil
+}
+
+// signIn goes on to Keycloak's login, in whatever flow the person stands.
+func (s *step) signIn(a *flow.Attempt) flow.Outcome {
+	if a.Flow != flow.Login {
+		return flow.Enter(flow.Login)
+	}
+	return flow.Done(flow.Proof{Kind: "kvnr"})
 }
 
 // only returns the one value of a field. A field that comes twice says nothing.
@@ -108,12 +118,19 @@ func choose(a *flow.Attempt, problems ...flow.Problem) flow.Outcome {
 	return flow.Show(flow.View{Page: "choice", Data: choiceData{Number: shown}, Problems: problems})
 }
 
-func (s *step) elsewhere(a *flow.Attempt, recovery bool) flow.Outcome {
+// turn goes on in another flow, or says what to do where there is none.
+func (s *step) turn(a *flow.Attempt, to flow.Name) flow.Outcome {
+	if slices.Contains(s.flows, to) {
+		if a.Flow == to { // back at its beginning
+			return flow.Done(flow.Proof{Kind: "kvnr"})
+		}
+		return flow.Enter(to)
+	}
 	text := s.config.RegistrationText
-	if recovery {
+	if to == flow.Recovery {
 		text = s.config.RecoveryText
 	}
-	data := elsewhereData{Recovery: recovery, Paragraphs: paragraphs(text.in(a.Language)), Help: s.help}
+	data := elsewhereData{Recovery: to == flow.Recovery, Paragraphs: paragraphs(text.in(a.Language)), Help: s.help}
 	return flow.Show(flow.View{Page: "elsewhere", Data: data})
 }
 

@@ -20,11 +20,12 @@ const maxPage = 48 << 10
 
 // judge shows what an extension says, as the program does.
 type judge struct {
+	place flow.Place
 	pages *web.Pages
 	keys  map[string]bool
 }
 
-func newJudge(t *testing.T, parts extension.Parts) *judge {
+func newJudge(t *testing.T, place flow.Place, parts extension.Parts) *judge {
 	t.Helper()
 	pages, err := web.New(web.Brand{Name: "Muster-Krankenkasse", HelpPhone: "0800 000000"}, map[string]web.Set{
 		"mine": {Pages: parts.Pages, Messages: parts.Messages},
@@ -35,7 +36,7 @@ func newJudge(t *testing.T, parts extension.Parts) *judge {
 	if err != nil {
 		t.Fatalf("pages and messages: %v", err)
 	}
-	return &judge{pages: pages, keys: keysOf(t, parts.Messages)}
+	return &judge{place: place, pages: pages, keys: keysOf(t, parts.Messages)}
 }
 
 func keysOf(t *testing.T, messages fs.FS) map[string]bool {
@@ -78,6 +79,7 @@ func (j *judge) outcome(t *testing.T, out flow.Outcome, err error, a *flow.Attem
 	case len(a.State) > 4<<10 || a.State != nil && !json.Valid(a.State):
 		t.Errorf("the state is no JSON, or over 4 KiB (%d bytes)", len(a.State))
 	}
+	j.stands(t, out, a)
 	switch out.Kind {
 	case flow.IsShow, flow.IsPark:
 		j.view(t, out.View)
@@ -93,8 +95,30 @@ func (j *judge) outcome(t *testing.T, out flow.Outcome, err error, a *flow.Attem
 			t.Errorf("the proof has no kind, or its note is over 200 bytes: %+v", out.Proof)
 		}
 	case flow.IsSkip:
+	case flow.IsKeep, flow.IsEnter:
 	default:
 		t.Errorf("no outcome: %+v", out)
+	}
+}
+
+// stands makes sure that a step says only what it may say in its place, of a
+// draft and of what is stored.
+func (j *judge) stands(t *testing.T, out flow.Outcome, a *flow.Attempt) {
+	t.Helper()
+	draft := a.ID == ""
+	switch {
+	case out.Kind == flow.IsKeep && !draft:
+		t.Error("an attempt that is stored is to be kept")
+	case out.Kind == flow.IsKeep && j.place != flow.Behind:
+		t.Error("a step that identifies nobody wants its attempt kept")
+	case out.Kind == flow.IsEnter && (!draft || j.place != flow.InFront):
+		t.Error("another flow is entered, not from a step in front or not of a draft")
+	case out.Kind == flow.IsEnter && out.Flow == "":
+		t.Error("a flow without a name is entered")
+	case draft && (out.Kind == flow.IsSend || out.Kind == flow.IsPark), draft && out.Kind == flow.IsDone && j.place != flow.InFront:
+		t.Error("a draft proves and costs nothing: flow.Keep comes first")
+	case out.Proof.Account != "" && j.place != flow.Closing:
+		t.Error("the proof of a step that is not Closing names an account")
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"log/slog"
 	"net/netip"
+	"net/url"
 	"sync"
 	"testing"
 	"time"
@@ -49,6 +50,7 @@ type Stage struct {
 	Counters *Counters
 	Outbox   *Outbox
 	Notices  *Notices
+	Outside  *Outside
 	Audit    *audittest.Log
 
 	log *logBuffer
@@ -61,13 +63,16 @@ func NewStage(name string) *Stage {
 		Clock:   clock,
 		Realm:   accounttest.New(account.Account{ID: Account, Username: Number.Username(), Enabled: true}),
 		Members: membertest.New(Person()), Records: NewRecords(clock.Now), Counters: NewCounters(clock.Now),
-		Outbox: NewOutbox(clock.Now), Notices: &Notices{}, Audit: &audittest.Log{Now: clock.Now}, log: &logBuffer{},
+		Outbox: NewOutbox(clock.Now), Notices: &Notices{}, Outside: &Outside{}, Audit: &audittest.Log{Now: clock.Now}, log: &logBuffer{},
 	}
 	s.Realm.Now = clock.Now
 	s.Host = extension.Host{
 		Name: name, Log: slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: withoutTime})),
 		Now: clock.Now, Accounts: s.Realm, Members: s.Members, Records: s.Records, Counters: s.Counters, Audit: s.Audit,
 		Outbox: s.Outbox, Notify: s.Notices, Hash: hash, Help: "0800 000000",
+		Flows:  []flow.Name{flow.Login, flow.Registration, flow.Recovery},
+		Base:   &url.URL{Scheme: "https", Host: "login.kasse.example", Path: "/schleuse/x/" + name},
+		Return: s.Outside.giveBack, Render: s.Outside.render,
 	}
 	return s
 }

@@ -41,7 +41,7 @@ func Run(t *testing.T, factory func() extension.Factory, cases ...Case) {
 	s := suite{factory: factory, cases: cases}
 	t.Run("configuration", s.configuration)
 	parts := s.open(t, cases[0]).parts
-	s.judge = newJudge(t, parts)
+	s.judge = newJudge(t, factory().Place, parts)
 	t.Run("catalogues and pages", s.pages)
 	t.Run("readme", s.readme)
 	t.Run("cases", s.walk)
@@ -113,6 +113,9 @@ func (s suite) configuration(t *testing.T) {
 func (o opened) answered(answers []flow.Input) (flow.Outcome, error) {
 	out, err := o.parts.Step.Begin(o.t.Context(), o.attempt)
 	o.judge.outcome(o.t, out, err, o.attempt)
+	if out.Kind == flow.IsKeep {
+		o.t.Error("Begin wants the attempt kept: only an answer is worth it")
+	}
 	for _, in := range answers {
 		out, err = o.parts.Step.Resume(o.t.Context(), o.attempt, in)
 		o.judge.outcome(o.t, out, err, o.attempt)
@@ -137,8 +140,21 @@ func (s suite) walk(t *testing.T) {
 		if got != c.Want {
 			t.Errorf("got %+v, want %+v", got, c.Want)
 		}
+		if out.Kind == flow.IsKeep && len(c.Answers) > 0 {
+			o.kept(c.Answers[len(c.Answers)-1])
+		}
 		o.silent(t, c)
 	})
+}
+
+// kept stores the draft, as the engine does, and gives the step its answer again.
+func (o opened) kept(in flow.Input) {
+	o.attempt.ID = flow.Secret{2}.ID()
+	out, err := o.parts.Step.Resume(o.t.Context(), o.attempt, in)
+	if err != nil {
+		o.t.Errorf("the answer to what was kept: %v", err)
+	}
+	o.judge.outcome(o.t, out, err, o.attempt)
 }
 
 func (s suite) done(t *testing.T) {
@@ -176,6 +192,7 @@ func (s suite) offer(t *testing.T) {
 		if o.parts.Offer == nil {
 			return
 		}
+		records := o.Records.Len()
 		for range 3 {
 			offer, err := o.parts.Offer(t.Context(), o.attempt)
 			if err != nil {
@@ -188,7 +205,7 @@ func (s suite) offer(t *testing.T) {
 				o.judge.key(t, key)
 			}
 		}
-		if o.Records.Len()+len(o.Counters.Taken())+len(o.Audit.Entries()) > 0 {
+		if o.Records.Len() != records || len(o.Counters.Taken())+len(o.Audit.Entries()) > 0 {
 			t.Error("an offer had an effect")
 		}
 	})

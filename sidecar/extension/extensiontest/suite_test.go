@@ -27,6 +27,7 @@ type sample struct {
 	says          func(extension.Host, *flow.Attempt)
 	ask           string // the page's own text
 	title         string // of README.md
+	draft         bool   // it is asked in one
 	deaf          bool   // to its configuration
 	trusting      bool   // of a directory that cannot answer
 }
@@ -167,6 +168,23 @@ func flaws() map[string]struct {
 			out.Proof = flow.Proof{}
 			return out, nil
 		}}, "the proof has no kind"},
+		"names an account": {sample{resume: func(_ *flow.Attempt, _ flow.Input, out flow.Outcome) (flow.Outcome, error) {
+			out.Proof.Account = "mine"
+			return out, nil
+		}}, "names an account"},
+		"enters a flow":          {sample{resume: unless(empty, flow.Enter(flow.Registration), nil)}, "not from a step in front"},
+		"keeps what is stored":   {sample{resume: unless(empty, flow.Keep(), nil)}, "stored is to be kept"},
+		"keeps at the beginning": {sample{draft: true, begin: unless(always, flow.Keep(), nil)}, "only an answer is worth it"},
+		"proves in a draft":      {sample{draft: true}, "flow.Keep comes first"},
+		"fails once kept": {sample{draft: true, resume: func(a *flow.Attempt, _ flow.Input, out flow.Outcome) (flow.Outcome, error) {
+			switch {
+			case out.Kind != flow.IsDone:
+				return out, nil
+			case a.ID == "":
+				return flow.Keep(), nil
+			}
+			return flow.Outcome{}, errors.New("x")
+		}}, "the answer to what was kept"},
 		"sends to plain http": {sample{begin: unless(always, flow.Send(&url.URL{Scheme: "http", Host: "x.example"}), nil)}, "sent to"},
 	}
 }
@@ -184,10 +202,17 @@ func TestSuite(t *testing.T) {
 	show := extensiontest.Want{Kind: flow.IsShow, Page: "ask"}
 	wrong := show
 	wrong.Problem = "wrong"
+	right := extensiontest.Case{Name: "right", Answers: []flow.Input{extensiontest.Post("word", "open")}, Want: extensiontest.Want{Kind: flow.IsDone}}
+	if f.sample.draft {
+		begun := right
+		begun.Name, begun.Attempt, begun.Want.Kind = "in a draft", func(a *flow.Attempt) { a.ID, a.Account, a.Session = "", "", "" }, flow.IsKeep
+		extensiontest.Run(t, f.sample.factory, begun, right)
+		return
+	}
 	extensiontest.Run(t, f.sample.factory,
 		extensiontest.Case{Name: "asks", Want: show},
 		extensiontest.Case{Name: "wrong", Answers: []flow.Input{extensiontest.Post("word", "closed")}, Want: wrong},
-		extensiontest.Case{Name: "right", Answers: []flow.Input{extensiontest.Post("word", "open")}, Want: extensiontest.Want{Kind: flow.IsDone}},
+		right,
 	)
 }
 
