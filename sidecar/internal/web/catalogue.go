@@ -195,14 +195,17 @@ func (t translator) duration(d time.Duration) string {
 	return s
 }
 
-// clock says a time of day as it is written in the language, in the operator's
-// zone, rounded down to a minute.
-func (t translator) clock(at time.Time) string {
-	at = at.In(t.zone)
-	if t.lang == "de" {
-		return at.Format("15:04")
+// clock says a time as it is written in the language, in the operator's zone,
+// rounded down to a minute; on another day than now with its date.
+func (t translator) clock(at, now time.Time) string {
+	at, day := at.In(t.zone), ""
+	if at.YearDay() != now.In(t.zone).YearDay() {
+		day = t.date(at) + ", "
 	}
-	return at.Format("3:04 pm")
+	if t.lang == "de" {
+		return day + at.Format("15:04")
+	}
+	return day + at.Format("3:04 pm")
 }
 
 // date says a day as it is written in the language, in the operator's zone.

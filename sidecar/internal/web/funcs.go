@@ -37,7 +37,7 @@ func (f *funcs) table() template.FuncMap {
 		"qr":       f.qr,
 		"script":   f.script,
 		"notice":   f.notice,
-		"clock":    func(at time.Time) string { return f.words.clock(at) },
+		"clock":    func(at time.Time) string { return f.words.clock(at, f.pages.now()) },
 		"date":     func(at time.Time) string { return f.words.date(at) },
 		"asset":    f.pages.assets.url,
 	}

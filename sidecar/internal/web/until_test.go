@@ -23,6 +23,8 @@ func TestAPageSaysHowLongItIsGood(t *testing.T) {
 		}, `<form id="form"`},
 		"fixed":          {samples()["choice-until"], []string{"Sie haben bis 14:40 Uhr Zeit."}, "schleuse_more"},
 		"without a form": {web.Page{Name: "done", Next: "/", Until: noon().Add(time.Hour), More: true, Action: "/x"}, []string{`<form id="form" method="post" action="/x">`}, `class="form"`},
+		"tomorrow":       {web.Page{Name: "done", Next: "/", Until: noon().Add(19 * time.Hour)}, []string{"Sie haben bis 5.5.2026, 09:00 Uhr Zeit."}, "schleuse_more"},
+		"far off":        {web.Page{Name: "done", Next: "/", Until: noon().Add(20 * time.Hour)}, nil, "data-left"},
 		"past":           {web.Page{Name: "done", Next: "/", Until: noon().Add(-time.Minute), More: true}, nil, "data-left"},
 		"without limit":  {web.Page{Name: "done", Next: "/", More: true}, nil, "data-left"},
 	} {

@@ -30,8 +30,8 @@ type Page struct {
 	Next    string
 	Refresh time.Duration // the page goes on by itself after this time, at least a second; 0 = never
 	Status  int           // 0 = 200
-	// Until is when what the person does here runs out; zero = it does not. The
-	// page says so, and warns five minutes before where scripts run. More says
+	// Until is when what the person does here runs out; zero = it does not. Less
+	// than twenty hours before, the page says so, and it warns five minutes before where scripts run. More says
 	// that the limit can be moved: a button in the page's form sends MoreField
 	// with all that was typed; who handles that shows the page again, with Typed.
 	Until time.Time
@@ -131,8 +131,11 @@ func (v *view) Problem(field string) string {
 	return ""
 }
 
+// noLimit is how far off an end need not be said (WCAG 2.2, 2.2.1: twenty hours).
+const noLimit = 20 * time.Hour
+
 func (v *view) limit(now time.Time) {
-	if left := v.Until.Sub(now); !v.Until.IsZero() && left > 0 {
+	if left := v.Until.Sub(now); !v.Until.IsZero() && left > 0 && left < noLimit {
 		v.Left = int(left / time.Second)
 	}
 }
