@@ -28,6 +28,9 @@ type Factory struct {
 	// Files returns the files that a valid `config:` block names, see Filer;
 	// may be nil.
 	Files func(decode func(into any) error) []string
+	// Warnings returns what is allowed in a valid `config:` block and still
+	// deserves a second thought, see Warner; may be nil.
+	Warnings func(decode func(into any) error) []string
 	// Place is where in a flow the step may stand.
 	Place flow.Place
 }
@@ -43,6 +46,13 @@ type Validator interface {
 type Filer interface {
 	// Files returns their paths; an empty one is none.
 	Files() []string
+}
+
+// Warner is implemented by a configuration in which something is allowed that
+// deserves a second thought: `schleuse check` and the log at the start say it.
+type Warner interface {
+	// Warnings returns a sentence each, which names the key.
+	Warnings() []string
 }
 
 // Define makes a Factory. defaults returns a configuration with its default
@@ -68,6 +78,13 @@ func Define[C any](kind string, defaults func() C, open func(context.Context, Ho
 			c, err := load(decode)
 			if f, ok := any(c).(Filer); ok && err == nil {
 				return f.Files()
+			}
+			return nil
+		},
+		Warnings: func(decode func(any) error) []string {
+			c, err := load(decode)
+			if w, ok := any(c).(Warner); ok && err == nil {
+				return w.Warnings()
 			}
 			return nil
 		},
