@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -75,6 +76,9 @@ func (h *handler) guardAction(w http.ResponseWriter, r *http.Request, x *exchang
 		case account.NotCleared:
 			x.sent = false
 			x.cookies.WithholdIdentity()
+			if err := h.disclaim(r.Context(), w, x); err != nil {
+				return false, err
+			}
 		default:
 			return false, laterFault(errors.New("the person's clearance is unknown"))
 		}
@@ -92,8 +96,8 @@ func (h *handler) guardAction(w http.ResponseWriter, r *http.Request, x *exchang
 // to life, so what is genuine now was so before. The cookie by which Keycloak
 // restarts a login that it has forgotten, action included, does not leave.
 func (h *handler) checkAction(ctx context.Context, x *exchange, resp *http.Response) error {
-	dropRestart(resp.Header)
-	genuine, err := h.genuine(ctx, x)
+	dropCookies(resp.Header, restartName)
+	genuine, err := h.isGenuine(ctx, x)
 	switch {
 	case err != nil:
 		return h.answer(laterFault(err))
@@ -124,11 +128,12 @@ func (h *handler) acts(ctx context.Context, key string) (bool, error) {
 // tabHash is a name that no code has.
 func tabHash(key string) Hash { return HashOf("tab " + key) }
 
-// dropRestart removes the cookie by which a login starts again.
-func dropRestart(header http.Header) {
+// dropCookies removes what is set under these names.
+func dropCookies(header http.Header, names ...string) {
 	kept := header["Set-Cookie"][:0:0]
 	for _, line := range header["Set-Cookie"] {
-		if !strings.HasPrefix(strings.TrimSpace(line), restartName+"=") {
+		name, _, _ := strings.Cut(strings.TrimSpace(line), "=")
+		if !slices.Contains(names, name) {
 			kept = append(kept, line)
 		}
 	}
@@ -147,7 +152,7 @@ func (h *handler) genuine(ctx context.Context, x *exchange) (bool, error) {
 		return false, err
 	}
 	req.Host = h.Settings.PublicURL.Host
-	req.Header = h.headers(&exchange{route: wire.Account, address: x.address, cookies: x.cookies}, http.Header{"Accept": {"application/json"}})
+	req.Header = h.headers(&exchange{route: wire.Account, address: x.address, cookies: x.claim}, http.Header{"Accept": {"application/json"}})
 	resp, err := h.transport().RoundTrip(req)
 	if err != nil {
 		return false, err

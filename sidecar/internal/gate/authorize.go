@@ -39,6 +39,9 @@ func (h *handler) enter(w http.ResponseWriter, r *http.Request, x *exchange, bod
 	if h.staffEntry(w, x) {
 		return nil
 	}
+	if err := h.disclaim(r.Context(), w, x); err != nil {
+		return err
+	}
 	if done, err := h.guardAction(w, r, x); done || err != nil {
 		return err
 	}
@@ -159,7 +162,7 @@ func (h *handler) entryFor(ctx context.Context, x *exchange) (tab, bool) {
 	if !x.sent {
 		return tab{}, false
 	}
-	if genuine, err := h.genuine(ctx, x); err != nil || !genuine {
+	if genuine, err := h.isGenuine(ctx, x); err != nil || !genuine {
 		if err != nil {
 			h.Log.WarnContext(ctx, "asking who signs in again", "error", err)
 		}
@@ -186,7 +189,7 @@ func (h *handler) startOver(x *exchange) error {
 		again.sent, again.page, again.acting, again.action = false, nil, false, ""
 		again.cookies.WithholdIdentity()
 		again.tab, again.known = tab{}, false
-		if !x.silent {
+		if !x.silent || x.judged && !x.genuine {
 			h.expireIdentity(w.Header())
 		}
 		var body []byte
@@ -202,8 +205,10 @@ func (h *handler) startOver(x *exchange) error {
 // expireIdentity takes Keycloak's identity cookies away from the browser, as
 // Keycloak itself does when a login starts anew.
 func (h *handler) expireIdentity(header http.Header) {
-	h.expire(header, "KEYCLOAK_IDENTITY", "KEYCLOAK_SESSION")
+	h.expire(header, identityCookies()...)
 }
+
+func identityCookies() []string { return []string{"KEYCLOAK_IDENTITY", "KEYCLOAK_SESSION"} }
 
 // forgetAuthentication takes the cookies of authentications under way. They
 // name the session that was made last, and Keycloak lets nobody else sign in

@@ -24,8 +24,11 @@ type exchange struct {
 	cookies wire.Cookies
 	tabs    *tabs
 
-	hint wire.Identity // whose login the browser claims to have; a hint only
-	sent bool          // the identity cookie goes upstream
+	hint    wire.Identity // whose login the browser claims to have; a hint only
+	sent    bool          // the identity cookie goes upstream
+	claim   wire.Cookies  // as they came, with the identity cookie
+	judged  bool          // Keycloak was asked whether it is genuine,
+	genuine bool          // and says so
 
 	client string
 	tab    tab // what is remembered of this authorization request
@@ -89,9 +92,14 @@ func (h *handler) surfaceOpen(ctx context.Context, t wire.Target) bool {
 	return h.observed(ctx, "surface")
 }
 
-// bound limits the work for people who have not signed in.
+// bound limits the work for the people of one address. That they are signed
+// in is only claimed here; where it was not true, disowned counts once more.
 func (h *handler) bound(x *exchange) error {
-	if x.sent || !x.route.HasPages() || h.limit.allow(wire.CountedBy(x.address)) {
+	limit := h.limit
+	if x.sent {
+		limit = h.known
+	}
+	if !x.route.HasPages() || limit.allow(wire.CountedBy(x.address)) {
 		return nil
 	}
 	return tooMany()

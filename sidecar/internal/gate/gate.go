@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httputil"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -49,8 +50,9 @@ type handler struct {
 	origin  wire.Origin
 	outer   wire.Forwarding
 	clear   *clearances
-	limit   *anonymous
-	clients *anonymous // who shows a secret, true or not
+	limit   *limits[netip.Prefix] // strangers
+	known   *limits[netip.Prefix] // who shows a secret or a login, true or not
+	people  *limits[account.ID]   // whose login leaves
 	turns   *turns
 	proxy   *httputil.ReverseProxy
 	cross   *http.CrossOriginProtection
@@ -87,7 +89,10 @@ func (g *Gate) Handler() (Face, error) {
 	}
 	h := &handler{
 		Gate: g, surface: surface, origin: origin, outer: outerSide(g.Settings.PublicURL),
-		clear: newClearances(g), limit: newAnonymous(g.Now, 1), clients: newAnonymous(g.Now, clientTimes), turns: newTurns(), cross: http.NewCrossOriginProtection(),
+		clear: newClearances(g), turns: newTurns(), cross: http.NewCrossOriginProtection(),
+		limit:  newLimits[netip.Prefix](g.Now, anonymousRate, anonymousBurst, maxAddresses),
+		known:  newLimits[netip.Prefix](g.Now, knownTimes*anonymousRate, knownTimes*anonymousBurst, maxAddresses),
+		people: newLimits[account.ID](g.Now, personRate, personBurst, maxPeople),
 	}
 	h.proxy = h.newProxy()
 	h.own = h.routes()

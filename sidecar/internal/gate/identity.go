@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"errors"
+	"net/http"
 	"time"
 
 	"github.com/schleuse/schleuse/sidecar/internal/gate/wire"
@@ -34,7 +35,7 @@ func (h *handler) identify(ctx context.Context, x *exchange) error {
 		x.cookies.WithholdIdentity()
 		return nil
 	}
-	x.hint, x.sent = id, true
+	x.hint, x.sent, x.claim = id, true, x.cookies
 	if x.route.IsLogout() {
 		return nil // whatever the answer, see decide: nobody need be looked up
 	}
@@ -56,4 +57,67 @@ func (h *handler) identify(ctx context.Context, x *exchange) error {
 		}
 		return laterFault(errors.New("the person's clearance is unknown"))
 	}
+}
+
+// isGenuine asks Keycloak, once, whether the identity cookie is.
+func (h *handler) isGenuine(ctx context.Context, x *exchange) (bool, error) {
+	if x.judged {
+		return x.genuine, nil
+	}
+	genuine, err := h.genuine(ctx, x)
+	if err != nil {
+		return false, err
+	}
+	x.judged, x.genuine = true, genuine
+	return genuine, nil
+}
+
+// A stranger may claim to be any account whose id they know, and must not
+// learn from the answer whether its person is cleared. The claim of one who is
+// goes to Keycloak, which takes a forged cookie away and begins anew; that of
+// one who is not stays here. So in both cases Keycloak is asked, a forged
+// cookie goes, in the gate's own words, and the answer is the one that is
+// given to nobody in particular.
+
+// disclaim takes a forged cookie away that was withheld.
+func (h *handler) disclaim(ctx context.Context, w http.ResponseWriter, x *exchange) error {
+	if x.sent || x.judged || x.hint.Subject == "" || h.Settings.Observe {
+		return nil
+	}
+	genuine, err := h.isGenuine(ctx, x)
+	if err != nil {
+		return laterFault(err)
+	}
+	if !genuine {
+		h.expireIdentity(w.Header())
+	}
+	return nil
+}
+
+// disowned does the same where the cookie went upstream, and no login came
+// back. Elsewhere than on the auth endpoint Keycloak may look at the cookie or
+// not, and whether it did is not passed on.
+func (h *handler) disowned(ctx context.Context, x *exchange, resp *http.Response, login wire.Answer) error {
+	genuine := !login.Removed
+	if x.route == wire.Auth && genuine {
+		var err error
+		if genuine, err = h.isGenuine(ctx, x); err != nil {
+			return h.answer(laterFault(err))
+		}
+	}
+	if genuine || x.route.IsLogout() {
+		return nil
+	}
+	x.judged, x.genuine = true, false
+	switch {
+	case !h.limit.allow(wire.CountedBy(x.address)):
+		return h.answer(tooMany())
+	case x.route == wire.Auth && h.numbered(x) && !x.silent:
+		return h.startOver(x)
+	}
+	dropCookies(resp.Header, identityCookies()...)
+	if x.route == wire.Auth {
+		h.expireIdentity(resp.Header)
+	}
+	return nil
 }

@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"net/netip"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -14,28 +13,41 @@ const (
 	anonymousRate  = 20  // a second, in the long run
 	anonymousBurst = 400 // at once
 	maxAddresses   = 50_000
-	// clientTimes is how much more a client may push that shows a secret: a
-	// backend's people all come from its one address.
-	clientTimes = 10
+	// knownTimes is how much more comes from an address of clients that show a
+	// secret, or of browsers that are signed in: a backend's people all come
+	// from its one address, and so do a mobile network's.
+	knownTimes = 10
 )
 
-// anonymous bounds the work for people who have not signed in. It lives in
-// memory, so that such traffic never grows the database.
-type anonymous struct {
+// Bounds of how often one person's login leaves, each time with a code that is
+// recorded: more than the tabs of any browser renew.
+const (
+	personRate  = 5   // a second, in the long run
+	personBurst = 600 // at once
+	maxPeople   = 100_000
+)
+
+// limits bounds the work for each of many. It lives in memory, so that what
+// it bounds never grows the database.
+type limits[K comparable] struct {
 	now     func() time.Time
-	times   int // the bounds, times this
-	buckets *otter.Cache[netip.Prefix, *rate.Limiter]
+	rate    rate.Limit
+	burst   int
+	buckets *otter.Cache[K, *rate.Limiter]
 }
 
-func newAnonymous(now func() time.Time, times int) *anonymous {
-	return &anonymous{now: now, times: times, buckets: otter.Must(&otter.Options[netip.Prefix, *rate.Limiter]{MaximumSize: maxAddresses})}
-}
-
-// allow takes one unit for the address.
-func (a *anonymous) allow(from netip.Prefix) bool {
-	bucket, ok := a.buckets.GetIfPresent(from)
-	if !ok {
-		bucket, _ = a.buckets.SetIfAbsent(from, rate.NewLimiter(rate.Limit(anonymousRate*a.times), anonymousBurst*a.times))
+func newLimits[K comparable](now func() time.Time, perSecond, burst, size int) *limits[K] {
+	return &limits[K]{
+		now: now, rate: rate.Limit(perSecond), burst: burst,
+		buckets: otter.Must(&otter.Options[K, *rate.Limiter]{MaximumSize: size}),
 	}
-	return bucket.AllowN(a.now(), 1)
+}
+
+// allow takes one unit for whom.
+func (l *limits[K]) allow(whom K) bool {
+	bucket, ok := l.buckets.GetIfPresent(whom)
+	if !ok {
+		bucket, _ = l.buckets.SetIfAbsent(whom, rate.NewLimiter(l.rate, l.burst))
+	}
+	return bucket.AllowN(l.now(), 1)
 }

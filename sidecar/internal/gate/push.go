@@ -55,7 +55,7 @@ func (h *handler) pushedRequest(ctx context.Context, x *exchange, header http.He
 	}
 	limit := h.limit
 	if authenticates(header, ask.Params) {
-		limit = h.clients
+		limit = h.known
 	}
 	if !limit.allow(wire.CountedBy(x.address)) {
 		return tooMany()

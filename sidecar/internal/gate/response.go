@@ -100,6 +100,9 @@ func (h *handler) observeLogin(ctx context.Context, x *exchange, resp *http.Resp
 
 // letOut records what leaves with the login of somebody who may pass.
 func (h *handler) letOut(ctx context.Context, x *exchange, resp *http.Response, login wire.Answer) error {
+	if !h.people.allow(login.Identity.Subject) && !h.observed(ctx, "people") {
+		return h.answer(tooMany())
+	}
 	if x.known && x.tab.follows() && !h.Settings.Observe {
 		return h.follow(ctx, x, resp.Header, login.Identity)
 	}
@@ -135,11 +138,13 @@ func (h *handler) noLogin(ctx context.Context, x *exchange, resp *http.Response,
 	if x.failed {
 		return h.onlyError(ctx, x, resp)
 	}
+	if x.sent && !h.Settings.Observe {
+		if err := h.disowned(ctx, x, resp, login); err != nil {
+			return err
+		}
+	}
 	if namesOther(x, resp) && !h.observed(ctx, "other_name") {
 		return h.signedInAsOther(x)
-	}
-	if login.Removed && x.route == wire.Auth && x.sent && h.numbered(x) && !x.silent && !h.Settings.Observe {
-		return h.startOver(x)
 	}
 	return h.bindTab(ctx, x, resp)
 }

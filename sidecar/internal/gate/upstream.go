@@ -66,6 +66,10 @@ func (h *handler) rewrite(p *httputil.ProxyRequest) {
 	}
 	p.Out.Host = h.Settings.PublicURL.Host
 	p.Out.Header = h.headers(x, p.In.Header)
+	if p.In.Method != http.MethodPost {
+		p.Out.Body, p.Out.ContentLength = http.NoBody, 0 // nothing there reads one
+		p.Out.Header.Del("Content-Type")
+	}
 	if x.body != nil {
 		p.Out.Body = io.NopCloser(bytes.NewReader(x.body))
 		p.Out.ContentLength = int64(len(x.body))
