@@ -7,7 +7,9 @@ import (
 	"github.com/schleuse/schleuse/extensions/egk"
 	"github.com/schleuse/schleuse/extensions/http"
 	"github.com/schleuse/schleuse/extensions/kvnr"
+	"github.com/schleuse/schleuse/extensions/letter"
 	"github.com/schleuse/schleuse/extensions/mail"
+	"github.com/schleuse/schleuse/extensions/nect"
 	"github.com/schleuse/schleuse/extensions/password"
 	"github.com/schleuse/schleuse/sidecar/command"
 )
@@ -18,7 +20,9 @@ func main() {
 		egk.Factory(),
 		http.Factory(),
 		kvnr.Factory(),
+		letter.Factory(),
 		mail.Factory(),
+		nect.Factory(),
 		password.Factory(),
 	)
 }

@@ -1,0 +1,89 @@
+package letter
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/schleuse/schleuse/sidecar/extension"
+	"github.com/schleuse/schleuse/sidecar/flow"
+	"github.com/schleuse/schleuse/sidecar/member"
+)
+
+// order is an order as it waits, sealed, in the outbox. Its code is drawn when
+// it is made, so that whatever is repeated sends the same letter.
+type order struct {
+	ID       string
+	Number   member.KVNR
+	Purpose  flow.Name
+	Code     code
+	Language string
+	At       time.Time
+}
+
+// keepOrder is how long an order is tried.
+const keepOrder = 7 * day
+
+// order takes an order, in the same way for every number. For somebody who has
+// signed in it is looked first whether a letter can go out.
+func (s *step) order(ctx context.Context, a *flow.Attempt) (flow.Outcome, error) {
+	if ordered(a) {
+		return s.show(a), nil
+	}
+	if a.Account != "" {
+		problem, err := s.hindrance(ctx, a)
+		if err != nil {
+			return later(err)
+		}
+		if problem != nil {
+			return ask(a, "", *problem), nil
+		}
+	}
+	limit := s.orders(a)
+	taken, err := s.host.Counters.Take(ctx, limit)
+	if err != nil {
+		return later(err)
+	}
+	if !taken.OK {
+		return ask(a, "", flow.Problem{Key: "problem.orders", Args: map[string]any{"Wait": s.until(taken)}}), nil
+	}
+	if err := s.queue(ctx, a); err != nil {
+		return later(err)
+	}
+	a.State = json.RawMessage(stateOrdered)
+	return s.show(a), nil
+}
+
+func (s *step) queue(ctx context.Context, a *flow.Attempt) error {
+	o := order{ID: rand.Text(), Number: a.Number, Purpose: a.Flow, Code: newCode(), Language: a.Language, At: s.host.Now()}
+	body, err := json.Marshal(o)
+	if err != nil {
+		return fmt.Errorf("encoding an order: %w", err)
+	}
+	about := extension.Subject{Number: a.Number, Account: a.Account}
+	return s.host.Outbox.About(about).Put(ctx, "order/"+o.ID, body, keepOrder)
+}
+
+// hindrance says to somebody who has signed in why no letter would come.
+func (s *step) hindrance(ctx context.Context, a *flow.Attempt) (*flow.Problem, error) {
+	m, err := s.host.Members.Find(ctx, a.Number)
+	if err != nil {
+		return nil, err
+	}
+	if !m.HasAddress {
+		return &flow.Problem{Key: "problem.no_address"}, nil
+	}
+	last, _, err := s.lastOrder(ctx, a.Flow, a.Number)
+	if err != nil || last.Order == "" {
+		return nil, err
+	}
+	return &flow.Problem{Key: "problem.under_way", Args: map[string]any{"From": last.At.Add(s.config.Again)}}, nil
+}
+
+// orders bounds what one address orders, as each letter costs, and disturbs
+// whoever gets it.
+func (s *step) orders(a *flow.Attempt) extension.Limit {
+	return extension.Limit{Name: "orders", Subject: a.Address.String(), Max: s.config.OrdersPerAddress, Window: day}
+}
