@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/schleuse/schleuse/e2e/issuer"
+	"github.com/schleuse/schleuse/e2e/mailbox"
 	"github.com/schleuse/schleuse/e2e/play"
 	"github.com/schleuse/schleuse/e2e/stage"
 	"github.com/schleuse/schleuse/e2e/traces"
@@ -25,6 +26,7 @@ type stand struct {
 	tap     *tap           // between the closed one and Keycloak
 	phone   *phone         // asked by Keycloak for CIBA
 	foreign *issuer.Issuer
+	mail    *mailbox.Mailbox // where Keycloak sends what it has to send
 }
 
 var here *stand
@@ -121,6 +123,10 @@ func (s *stand) furnish(ctx context.Context) error {
 		return err
 	}
 	if err := play.Serve(ctx, s.doors.Issuer(), s.foreign.Handler()); err != nil {
+		return err
+	}
+	s.mail = &mailbox.Mailbox{}
+	if err := s.mail.Open(ctx, s.doors.Mail()); err != nil {
 		return err
 	}
 	if s.tap, err = newTap(s.Keycloak.URL); err != nil {

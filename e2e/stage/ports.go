@@ -66,7 +66,14 @@ func (p Ports) Issuer() int { return p.base + 12 }
 func (p Ports) Postgres() int { return p.base + 13 }
 
 // Mail takes the mail of Keycloak and Schleuse (SMTP).
-func (p Ports) Mail() int { return p.base + 14 }
+func (p Ports) Mail() int { return p.base + 15 }
+
+// Nect serves the identification service: what the gate calls, and the pages
+// that play its app.
+func (p Ports) Nect() int { return p.base + 16 }
+
+// NectURL is the identification service as browsers and the gate see it.
+func (p Ports) NectURL() string { return hostURL("nect", p.Nect()) }
 
 // GateURL is what browsers, apps and the iss of tokens see.
 func (p Ports) GateURL() string { return hostURL("login", p.Gate()) }
