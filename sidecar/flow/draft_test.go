@@ -178,7 +178,7 @@ func (d *drafts) keep() flow.AttemptID {
 
 func TestAKeptDraftGoesOn(t *testing.T) {
 	d := newDrafts(t, nil)
-	d.draft.Attempt.Parked = []flow.AttemptID{"1", "2", "3", "4", "5"}
+	d.draft.Parked = []flow.AttemptID{"1", "2", "3", "4", "5"}
 	id := d.keep()
 	r, err := d.store.Get(t.Context(), id)
 	if err != nil || r.Step != "nect" || r.Number != anna || string(r.Held) != "request" || len(r.Parked) != 4 || len(r.Proofs)+len(r.Kinds) > 0 {

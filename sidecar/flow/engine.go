@@ -85,15 +85,12 @@ func (e *Engine) Validate() error {
 	var errs []error
 	for _, flow := range slices.Sorted(maps.Keys(e.Plans)) {
 		p := e.Plans[flow]
-		if len(p.Back) == 0 || p.Keycloak != (flow == Login) || !p.Keycloak && (len(p.Front) == 0 || len(p.After) == 0) {
+		if !p.suits(flow) {
 			errs = append(errs, fmt.Errorf("flow %q: its plan was not made for it", flow))
 		}
 		for _, name := range p.Names() {
-			switch c, ok := e.Chambers[name]; {
-			case !ok || c.Step == nil:
-				errs = append(errs, fmt.Errorf("flow %q: step %q is not configured, or is no step", flow, name))
-			case c.Name != name || c.Kind == "":
-				errs = append(errs, fmt.Errorf("flow %q: step %q is wired under another name or without a kind", flow, name))
+			if err := e.Chambers[name].validate(name); err != nil {
+				errs = append(errs, fmt.Errorf("flow %q: %w", flow, err))
 			}
 		}
 	}
@@ -101,6 +98,16 @@ func (e *Engine) Validate() error {
 		errs = append(errs, errors.New("the engine lacks its plans, its store, its clock or its log"))
 	}
 	return errors.Join(errs...)
+}
+
+func (c Chamber) validate(name StepName) error {
+	switch {
+	case c.Step == nil:
+		return fmt.Errorf("step %q is not configured, or is no step", name)
+	case c.Name != name || c.Kind == "":
+		return fmt.Errorf("step %q is wired under another name or without a kind", name)
+	}
+	return nil
 }
 
 // Open stores a new attempt of the login and returns the secret that the
@@ -215,28 +222,35 @@ func (e *Engine) run(ctx context.Context, r Record, in *Input) (Position, error)
 	if !ok {
 		return Position{}, fmt.Errorf("step %q of the flow is not configured", r.Step)
 	}
-	d := next(e.Plans[r.Flow], r)
-	if d.place != InFront && r.Number == "" && r.ID == "" {
+	front := next(e.Plans[r.Flow], r).place == InFront
+	if !front && r.Number == "" && r.ID == "" {
 		return Position{}, errors.New("the steps in front are through, and there is no number")
 	}
 	a := r.Attempt
 	a.State, a.Kinds, a.Parked = bytes.Clone(r.State), slices.Clone(r.Kinds), slices.Clone(r.Parked)
 	out, err := call(ctx, c, &a, in)
 	if err == nil {
-		err = e.allowed(r, d.place, out, in != nil)
+		err = e.allowed(r, out, in != nil)
 	}
 	if err != nil {
 		return Position{}, fmt.Errorf("step %q: %w", c.Name, err)
 	}
-	renumbered := d.place == InFront && a.Number != r.Number
-	if out.Kind == IsKeep || rests(out) && bytes.Equal(a.State, r.State) && !renumbered {
+	if !front { // the number is theirs alone
+		a.Number = r.Number
+	}
+	if out.Kind == IsKeep || rests(out) && bytes.Equal(a.State, r.State) && a.Number == r.Number {
 		return e.position(r, out), nil
 	}
+	return e.write(ctx, r, c, out, a)
+}
+
+// write stores what a step has said, if it is still asked.
+func (e *Engine) write(ctx context.Context, r Record, c Chamber, out Outcome, a Attempt) (Position, error) {
 	stored, err := e.Attempts.Update(ctx, r.ID, func(now *Record) error {
 		if d := next(e.Plans[now.Flow], *now); d.act != ask || d.step != r.Step {
 			return errMoved
 		}
-		if renumbered {
+		if a.Number != r.Number {
 			now.Number = a.Number
 		}
 		e.apply(now, c, out, a.State)
@@ -253,19 +267,22 @@ func (e *Engine) run(ctx context.Context, r Record, in *Input) (Position, error)
 
 // allowed reports what a step may not say where it stands. A draft proves
 // nothing and costs nothing; what would has to be stored first.
-func (e *Engine) allowed(r Record, place Place, out Outcome, resumed bool) error {
-	draft := r.ID == ""
-	_, configured := e.Plans[out.Flow]
-	switch {
-	case draft && place != InFront && out.Kind == IsDone,
-		draft && (out.Kind == IsSend || out.Kind == IsPark):
-		return errors.New("an outcome that needs a stored attempt, of a draft: Keep comes first")
-	case out.Kind == IsKeep && (!draft || place != Behind || !resumed):
-		return errors.New("keeps what is no draft, or without an answer behind the steps in front")
-	case out.Kind == IsEnter && (!draft || place != InFront):
-		return errors.New("only a step in front, of a draft, may enter another flow")
-	case out.Kind == IsEnter && (!configured || out.Flow == r.Flow):
-		return fmt.Errorf("enters flow %q, which is not configured or is its own", out.Flow)
+func (e *Engine) allowed(r Record, out Outcome, resumed bool) error {
+	draft, front := r.ID == "", next(e.Plans[r.Flow], r).place == InFront
+	switch out.Kind {
+	case IsDone, IsSend, IsPark:
+		if draft && (!front || out.Kind != IsDone) {
+			return errors.New("an outcome that needs a stored attempt, of a draft: Keep comes first")
+		}
+	case IsKeep:
+		if !draft || front || !resumed {
+			return errors.New("keeps what is no draft, or without an answer behind the steps in front")
+		}
+	case IsEnter:
+		_, configured := e.Plans[out.Flow]
+		if !draft || !front || !configured || out.Flow == r.Flow {
+			return fmt.Errorf("enters flow %q: not from in front, or it is not configured, or its own", out.Flow)
+		}
 	}
 	return nil
 }

@@ -95,6 +95,14 @@ func (p Plan) at(d decision) int {
 	}
 }
 
+// suits reports whether the plan is one for this flow.
+func (p Plan) suits(flow Name) bool {
+	if flow == Login {
+		return p.Keycloak && len(p.Back) > 0
+	}
+	return !p.Keycloak && len(p.Front) > 0 && len(p.Back) > 0 && len(p.After) > 0
+}
+
 // Names returns every step that the plan names, in order, Keycloak's excepted.
 func (p Plan) Names() []StepName {
 	return slices.Concat(p.Front, slices.Concat(p.Back...), p.After)
@@ -156,25 +164,37 @@ func (p *planner) place(i int, e Entry) {
 		return
 	}
 	at, ok := p.common(i, e)
-	switch {
-	case !ok:
-	case at == InFront && (p.keycloak >= 0 || len(p.plan.Back)+len(p.plan.After) > 0):
-		p.fail(i, "step %q stands in front of everything that needs to know somebody, and nowhere else", e[0])
-	case at != InFront && p.flow == Login && p.keycloak < 0:
-		p.fail(i, "step %q needs somebody who has signed in: it stands after keycloak", e[0])
-	case at == Closing && p.flow == Login:
-		p.fail(i, "step %q acts for somebody without an account: it stands in registration and recovery", e[0])
-	case at == Behind && len(p.plan.After) > 0:
-		p.fail(i, "step %q identifies a person: it stands before every step that acts for them", e[0])
-	case at != Behind && len(e) > 1:
-		p.fail(i, "an any of steps that identify nobody: let each stand alone")
-	case at == InFront:
+	if !ok || !p.fits(i, e, at) {
+		return
+	}
+	switch at {
+	case InFront:
 		p.plan.Front = append(p.plan.Front, e[0])
-	case at == Closing:
+	case Closing:
 		p.plan.After = append(p.plan.After, e[0])
 	default:
 		p.plan.Back = append(p.plan.Back, slices.Clone(e))
 	}
+}
+
+// fits reports whether steps of this place may come here.
+func (p *planner) fits(i int, e Entry, at Place) bool {
+	behind := p.keycloak >= 0 || len(p.plan.Back)+len(p.plan.After) > 0
+	switch {
+	case at == InFront && behind:
+		p.fail(i, "step %q stands in front of everything that needs to know somebody, and nowhere else", e[0])
+	case at == Closing && p.flow == Login:
+		p.fail(i, "step %q acts for somebody without an account: it stands in registration and recovery", e[0])
+	case at == Behind && p.flow == Login && !behind:
+		p.fail(i, "step %q needs somebody who has signed in: it stands after keycloak", e[0])
+	case at == Behind && len(p.plan.After) > 0:
+		p.fail(i, "step %q identifies a person: it stands before every step that acts for them", e[0])
+	case at != Behind && len(e) > 1:
+		p.fail(i, "an any of steps that identify nobody: let each stand alone")
+	default:
+		return true
+	}
+	return false
 }
 
 // common returns the place that all steps of an entry share.

@@ -31,16 +31,22 @@ func TestParsePlan(t *testing.T) {
 		steps int
 	}{
 		"login": {
-			flow.Login, []flow.Entry{{"kvnr"}, {"keycloak"}, {"egk", "nect"}, {"letter"}},
-			flow.Plan{Keycloak: true, Front: []flow.StepName{"kvnr"}, Back: []flow.Entry{{"egk", "nect"}, {"letter"}}}, 4,
+			flow.Login,
+			[]flow.Entry{{"kvnr"}, {"keycloak"}, {"egk", "nect"}, {"letter"}},
+			flow.Plan{Keycloak: true, Front: []flow.StepName{"kvnr"}, Back: []flow.Entry{{"egk", "nect"}, {"letter"}}},
+			4,
 		},
 		"login without a number": {
-			flow.Login, []flow.Entry{{"keycloak"}, {"egk"}},
-			flow.Plan{Keycloak: true, Back: []flow.Entry{{"egk"}}}, 2,
+			flow.Login,
+			[]flow.Entry{{"keycloak"}, {"egk"}},
+			flow.Plan{Keycloak: true, Back: []flow.Entry{{"egk"}}},
+			2,
 		},
 		"registration": {
-			flow.Registration, []flow.Entry{{"kvnr"}, {"terms"}, {"nect", "letter"}, {"password"}, {"phone"}},
-			flow.Plan{Front: []flow.StepName{"kvnr", "terms"}, Back: []flow.Entry{{"nect", "letter"}}, After: []flow.StepName{"password", "phone"}}, 5,
+			flow.Registration,
+			[]flow.Entry{{"kvnr"}, {"terms"}, {"nect", "letter"}, {"password"}, {"phone"}},
+			flow.Plan{Front: []flow.StepName{"kvnr", "terms"}, Back: []flow.Entry{{"nect", "letter"}}, After: []flow.StepName{"password", "phone"}},
+			5,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

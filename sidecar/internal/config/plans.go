@@ -65,7 +65,7 @@ func (c *Config) Plans(place func(kind string) (flow.Place, bool)) (map[flow.Nam
 
 // misplanned puts each mistake of a plan in its place.
 func (c *Config) misplanned(name flow.Name, err error) (out strictyaml.Problems) {
-	all, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // errors.Join has no other way to be taken apart
+	all, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return nil
 	}

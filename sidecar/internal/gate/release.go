@@ -161,10 +161,14 @@ func (h *handler) release(w http.ResponseWriter, r *http.Request) error {
 	if !signedIn(rec) {
 		return h.goOn(w, r, rec)
 	}
+	return h.leave(w, r, rec)
+}
+
+func (h *handler) leave(w http.ResponseWriter, r *http.Request, rec flow.Record) error {
 	if err := h.mayLeave(r.Context(), rec); err != nil {
 		return err
 	}
-	s, first, err := h.take(r.Context(), id)
+	s, first, err := h.take(r.Context(), rec.ID)
 	if err != nil {
 		return err
 	}

@@ -121,7 +121,7 @@ var pages = sync.OnceValues(func() (*web.Pages, error) {
 			Messages: fstest.MapFS{"de.json": texts(field), "en.json": texts(field)},
 		}
 	}
-	p, err := web.New(web.Brand{Name: "Muster"}, map[string]web.Set{"kvnr": set("number"), "egk": set("digits"), "letter": set("answer")})
+	p, err := web.New(web.Brand{Name: "Muster"}, map[string]web.Set{"kvnr": set("number"), "egk": set("digits"), "letter": set("answer"), "password": set("answer")})
 	if err == nil {
 		p.Log = slog.New(slog.DiscardHandler)
 	}
