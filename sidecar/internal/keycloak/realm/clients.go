@@ -71,6 +71,22 @@ const (
 	manageUsers = "manage-users"
 )
 
+// accountClient is built into every realm.
+const accountClient = "account"
+
+// probe plans that Keycloak's own client for accounts is enabled: the gate
+// sees there whether an identity cookie is genuine. Its console stays closed
+// unless gate.open says otherwise.
+func (p *planner) probe(context.Context) error {
+	c := p.clients[accountClient]
+	if c == nil {
+		p.warning("the realm has no client %q, which Keycloak builds into each: without it the gate takes every login that is shown for a forged one", accountClient)
+		return nil
+	}
+	p.fix(accountClient, c, false, wanted{"enabled", true})
+	return nil
+}
+
 // gateClient makes the gate's own account, with manage-users alone.
 func (p *planner) gateClient(ctx context.Context) error {
 	c := p.want.Gate

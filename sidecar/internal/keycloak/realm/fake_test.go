@@ -46,8 +46,12 @@ func newServer() *server {
 				"id": "m1", "name": "username", "config": object{"claim.name": "preferred_username", "id.token.claim": "true", "x": "y"},
 			}}},
 		},
-		clients: []object{{"id": "c0", "clientId": "realm-management"}, {"id": "c1", "clientId": "kundenapp", "defaultClientScopes": []any{"basic"}}},
-		flows:   map[string][]object{"direct grant": {{"id": "e0", "providerId": "direct-grant-validate-username", "level": 0, "requirement": "REQUIRED"}}},
+		clients: []object{
+			{"id": "c0", "clientId": "realm-management"},
+			{"id": "c2", "clientId": "account", "enabled": true},
+			{"id": "c1", "clientId": "kundenapp", "defaultClientScopes": []any{"basic"}},
+		},
+		flows: map[string][]object{"direct grant": {{"id": "e0", "providerId": "direct-grant-validate-username", "level": 0, "requirement": "REQUIRED"}}},
 	}
 }
 

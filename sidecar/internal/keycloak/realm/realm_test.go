@@ -86,6 +86,22 @@ func TestInterruptedApplyGoesOnWhereItStopped(t *testing.T) {
 	}
 }
 
+// TestTheClientForAccountsIsEnabled: the gate asks it whose a cookie is.
+func TestTheClientForAccountsIsEnabled(t *testing.T) {
+	s := newServer()
+	a := s.start(t)
+	s.clients[1]["enabled"] = false
+	diff, err := realm.Apply(t.Context(), a, desired())
+	if err != nil || s.clients[1]["enabled"] != true || !strings.Contains(diff.String(), "client account: enabled: false → true") {
+		t.Errorf("%v, %v\n%v", err, s.clients[1], diff)
+	}
+	s.clients = slices.Delete(s.clients, 1, 2)
+	diff, err = realm.Plan(t.Context(), a, desired())
+	if err != nil || !strings.Contains(strings.Join(diff.Warnings, "\n"), `no client "account"`) {
+		t.Errorf("%v, warnings %v", err, diff.Warnings)
+	}
+}
+
 func TestServiceAccountLosesWhatIsTooMuch(t *testing.T) {
 	s := newServer()
 	a := s.start(t)
