@@ -14,6 +14,7 @@ import (
 	"github.com/schleuse/schleuse/sidecar/fault"
 	"github.com/schleuse/schleuse/sidecar/flow"
 	"github.com/schleuse/schleuse/sidecar/member"
+	"github.com/schleuse/schleuse/sidecar/notify"
 )
 
 const (
@@ -123,12 +124,20 @@ func (s *step) wrong(ctx context.Context, a *flow.Attempt, cards []member.Card, 
 		return later(err)
 	}
 	if !at.spent.none() {
-		if err := s.limits.settle(ctx, a.Account); err != nil {
+		if err := errors.Join(s.limits.settle(ctx, a.Account), s.tell(ctx, a)); err != nil {
 			return later(err)
 		}
 		return deny(at.spent), nil
 	}
 	return ask(at.cards, typed, flow.Problem{Field: "digits", Key: "problem.wrong", Args: map[string]any{"Count": at.left}}), nil
+}
+
+// tell warns the person over other channels: whoever typed the digits knows
+// the password.
+func (s *step) tell(ctx context.Context, a *flow.Attempt) error {
+	return s.host.Notify.Send(ctx, notify.Notice{
+		Kind: notify.CardLocked, ID: "card/" + string(a.ID), Number: a.Number, Account: a.Account, At: s.host.Now(),
+	})
 }
 
 func (s *step) record(ctx context.Context, a *flow.Attempt, result string) error {
