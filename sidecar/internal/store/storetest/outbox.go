@@ -183,6 +183,33 @@ var outboxTests = map[string]func(*testing.T, *fixture){
 		deliver(t, f.one(1).Outbox("egk"), &r)
 		wantKeys(t, &r, "a")
 	},
+	"who outlived a lease does not end another's": func(t *testing.T, f *fixture) {
+		for name, late := range map[string]error{"failure": errors.New("late"), "success": nil} {
+			must(t, f.one(0).Outbox("egk").Put(t.Context(), name, nil, 30*time.Minute))
+			stuck, goOn := make(chan struct{}), make(chan struct{})
+			var ended sync.WaitGroup
+			ended.Go(func() {
+				f.one(0).Outbox("egk").DeliverDue(t.Context(), func(context.Context, extension.Message) error {
+					close(stuck)
+					<-goOn
+					return late
+				})
+			})
+			<-stuck
+			f.clock.Add(2 * time.Minute)
+			_, err := f.one(1).Outbox("egk").DeliverDue(t.Context(), func(context.Context, extension.Message) error {
+				close(goOn)
+				ended.Wait()
+				var r receiver
+				if next := deliver(t, f.one(0).Outbox("egk"), &r); len(r.got) > 0 || next.IsZero() {
+					t.Errorf("a late %s: %d deliveries beside the one under way, next %v", name, len(r.got), next)
+				}
+				return errors.New("again")
+			})
+			must(t, err)
+			f.clock.Add(time.Hour)
+		}
+	},
 	"many deliverers, one delivery each": func(t *testing.T, f *fixture) {
 		const messages = 200
 		for i := range messages {
