@@ -35,6 +35,8 @@ var ErrNoSession = errors.New("no such session")
 
 // Sessions keeps sessions for all replicas.
 type Sessions interface {
+	// Create stores a new session. Of one person 100 may be there: with one
+	// more, the one that ends first is ended.
 	Create(ctx context.Context, s Session) error
 	// Get returns the session, or ErrNoSession. Any other error says nothing
 	// about the session: it must not be taken for a log-out.

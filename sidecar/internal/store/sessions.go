@@ -16,6 +16,7 @@ import (
 const (
 	maxClaims = 16 << 10 // of Claims as JSON, in bytes
 	maxEnded  = 500      // ids per question
+	maxOwn    = 100      // sessions of one person, of whatever sites of an issuer
 )
 
 // sessions implements proxy.Sessions and proxy.Ender.
@@ -69,10 +70,24 @@ func (s sessions) Create(ctx context.Context, v proxy.Session) error {
 		if err != nil {
 			return err
 		}
+		if err := s.makeRoom(ctx, tx, s.subject(v.Issuer, v.Subject)); err != nil {
+			return err
+		}
 		_, err = tx.ExecContext(ctx, "INSERT INTO sessions (id, subject, sid, expires, record) VALUES ($1, $2, $3, $4, $5)",
 			v.ID[:], s.subject(v.Issuer, v.Subject).primary(), s.sidColumn(v), micros(v.Expires), record)
 		return err
 	})
+}
+
+// makeRoom ends the sessions of a person that end first anyway, where there
+// are as many as one may have.
+func (s sessions) makeRoom(ctx context.Context, tx *sql.Tx, subject alternatives) error {
+	if err := s.db.Lock(ctx, tx, subject[:]...); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE subject IN "+anyOf+
+		" ORDER BY expires DESC, id LIMIT 1000 OFFSET $9)", subject.args(maxOwn-1)...)
+	return err
 }
 
 func (s sessions) Get(ctx context.Context, id proxy.SessionID) (v proxy.Session, err error) {

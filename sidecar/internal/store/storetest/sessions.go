@@ -44,6 +44,25 @@ var sessionTests = map[string]func(*testing.T, *fixture){
 		_, err = f.one(0).Sessions().Update(t.Context(), want.ID, func(*proxy.Session) error { return nil })
 		wantErr(t, err, proxy.ErrNoSession)
 	},
+	"a person has a hundred sessions, raced": func(t *testing.T, f *fixture) {
+		first, other := session("sub", "sid"), session("other", "sid")
+		first.Expires = start.Add(time.Minute)
+		must(t, f.one(0).Sessions().Create(t.Context(), first))
+		must(t, f.one(0).Sessions().Create(t.Context(), other))
+		f.rotate(t, keyring.Index)
+		for range 2 {
+			count(t, race(racers, func(i int) error { return f.one(i).Sessions().Create(t.Context(), session("sub", "sid")) }), nil)
+		}
+		_, err := f.one(0).Sessions().Get(t.Context(), first.ID)
+		wantErr(t, err, proxy.ErrNoSession)
+		_, err = f.one(0).Sessions().Get(t.Context(), other.ID)
+		must(t, err)
+		n, err := f.one(0).Sessions().End(t.Context(), proxy.Match{Issuer: first.Issuer, Subject: "sub"})
+		must(t, err)
+		if n != 100 {
+			t.Errorf("%d sessions", n)
+		}
+	},
 	"an update is stored, a failed one is not": func(t *testing.T, f *fixture) {
 		s := f.one(0).Sessions()
 		v := session("sub", "sid")
