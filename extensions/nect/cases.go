@@ -90,19 +90,23 @@ func (r record) interrupted(now time.Time) bool {
 // returned reports whether the secret of the return address is used up.
 func (r record) returned() bool { return r.Bound != "" || r.Code != nil }
 
-// over reports whether nothing can come of the case any more.
+// over reports whether nothing can come of the case any more. Of a result it
+// tells nothing before it is certain who asks.
 func (r record) over(now time.Time) bool {
 	state := r.Result.State
 	switch {
 	case !r.opened():
 		return r.interrupted(now)
-	case state == ident.Succeeded:
-		return r.Result.Weak || r.Result.Verdict != ident.Match || r.Spent != "" || r.codeLate(now)
-	case state.Final():
+	case r.codeLate(now) || r.Bound == "" && r.aged(now):
 		return true
+	case state == ident.Succeeded:
+		return r.Bound != "" && (r.Result.Weak || r.Result.Verdict != ident.Match || r.Spent != "")
 	}
-	return r.codeLate(now) || state != ident.InReview && now.Sub(r.Opening) >= caseLife
+	return state.Final() || state != ident.InReview && r.aged(now)
 }
+
+// aged reports whether Nect's case has come to its end by itself.
+func (r record) aged(now time.Time) bool { return now.Sub(r.Opening) >= caseLife }
 
 // codeLate reports whether the code was not typed in time.
 func (r record) codeLate(now time.Time) bool {

@@ -204,7 +204,7 @@ func answer(resp *http.Response) ([]byte, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%w: half an answer", ident.ErrUnavailable)
 	case len(raw) > maxAnswer:
-		return nil, fmt.Errorf("%w: an answer over %d bytes", ident.ErrUnavailable, maxAnswer)
+		return nil, fmt.Errorf("%w: over %d bytes", errUnclear, maxAnswer)
 	}
 	return raw, nil
 }

@@ -46,7 +46,7 @@ func (s *step) page(ctx context.Context, a *flow.Attempt, r record) (flow.Outcom
 		return show("code_late"), nil
 	case r.Code != nil:
 		return s.unlessUsedUp(ctx, r)
-	case r.over(now):
+	case r.aged(now):
 		return show("expired"), nil
 	case string(a.State) == waiting || state == ident.Succeeded:
 		return wait("waiting"), nil
