@@ -24,16 +24,20 @@ const (
 
 // chromium is the one browser of the run; each guest has a profile of their own.
 var chromium = sync.OnceValues(func() (*browser.Browser, error) {
-	pictures := os.Getenv("SCHLEUSE_PICTURES")
-	if pictures == "" {
-		root, err := stage.Root()
-		if err != nil {
-			return nil, err
-		}
-		pictures = filepath.Join(root, "e2e", "screenshots")
+	pictures, err := picturesFolder()
+	if err != nil {
+		return nil, err
 	}
 	return browser.Launch(context.Background(), pictures)
 })
+
+func picturesFolder() (string, error) {
+	if folder := os.Getenv("SCHLEUSE_PICTURES"); folder != "" {
+		return folder, nil
+	}
+	root, err := stage.Root()
+	return filepath.Join(root, "e2e", "screenshots"), err
+}
 
 // guest is a person at a browser. Whatever does not happen ends the test with
 // what stood on the page.

@@ -19,6 +19,9 @@ import (
 //go:embed schleuse.yaml.tmpl
 var configuration string
 
+// LettersFolder is where a Schleuse lays its orders of letters, in its folder.
+const LettersFolder = "letters"
+
 // readyPatience bounds the start of the binary.
 const readyPatience = 30 * time.Second
 
@@ -33,6 +36,7 @@ type Spec struct {
 	Path        string // relative path of issuer and Keycloak, such as /auth
 	Mode        string // "": enforce
 	Since       string // "": 2026-12-01
+	NectURL     string // the identification service; "": nobody registers or recovers, and the card is the only proof
 	Edit        func(configuration []byte) []byte
 	Log         io.Writer // takes its log beside the kept last lines
 }
@@ -144,6 +148,7 @@ func (p *Play) write(spec Spec) (config string, err error) {
 		"Port": spec.Port, "Internal": spec.Internal, "Store": spec.Store, "Dir": spec.Dir, "Mode": spec.Mode,
 		"Since": spec.Since, "KeycloakURL": spec.KeycloakURL, "Realm": spec.Realm, "GateURL": p.Ports.GateURL() + spec.Path, "SiteURL": p.Ports.SiteURL(),
 		"PartnerURL": p.Ports.PartnerURL(), "UpstreamURL": p.Ports.UpstreamURL(),
+		"NectURL": spec.NectURL, "Mail": p.Ports.Mail(),
 	})
 	if err != nil {
 		return "", err
@@ -155,6 +160,10 @@ func (p *Play) write(spec Spec) (config string, err error) {
 	files := map[string][]byte{
 		"schleuse.yaml":   text,
 		"schleuse.secret": []byte(stage.SchleuseSecret), "webcenter.secret": []byte(stage.WebCenterSecret),
+		"nect.secret": []byte(stage.NectKey),
+	}
+	if err := os.MkdirAll(filepath.Join(spec.Dir, LettersFolder), 0o700); err != nil {
+		return "", err
 	}
 	for name, content := range files {
 		if err := os.WriteFile(filepath.Join(spec.Dir, name), content, 0o600); err != nil {

@@ -45,6 +45,7 @@ const (
 	WebCenterSecret = "webcenter-demo-secret"
 	PartnerSecret   = "partnerportal-demo-secret"
 	SchleuseSecret  = "schleuse-demo-secret"
+	NectKey         = "nect-demo-key"
 	BackendSecret   = "backend-demo-secret"
 )
 
