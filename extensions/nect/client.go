@@ -61,7 +61,7 @@ func clients(c Config) (map[Level]*client, error) {
 	for level, s := range c.services() {
 		one, err := newClient(s, c.Timeout, &http.Transport{
 			Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 8, MaxConnsPerHost: 64, IdleConnTimeout: time.Minute,
-			TLSHandshakeTimeout: c.Timeout, ForceAttemptHTTP2: true,
+			TLSHandshakeTimeout: c.Timeout, ForceAttemptHTTP2: true, DialContext: dial,
 		})
 		if err != nil {
 			return nil, err
@@ -69,6 +69,15 @@ func clients(c Config) (map[Level]*client, error) {
 		out[level] = one
 	}
 	return out, nil
+}
+
+// dial reaches this machine for every name below localhost (RFC 6761 section
+// 6.3), whatever a resolver says of it: plain http is allowed there.
+func dial(ctx context.Context, network, address string) (net.Conn, error) {
+	if host, port, err := net.SplitHostPort(address); err == nil && strings.HasSuffix(host, ".localhost") {
+		address = net.JoinHostPort("127.0.0.1", port)
+	}
+	return (&net.Dialer{}).DialContext(ctx, network, address)
 }
 
 func newClient(s Service, timeout time.Duration, transport http.RoundTripper) (*client, error) {
