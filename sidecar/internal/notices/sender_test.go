@@ -51,7 +51,11 @@ func run(t *testing.T, s *notices.Sender, n int, channels ...*people) {
 	go func() { ended <- s.Run(ctx) }()
 	for _, p := range channels {
 		for range n {
-			<-p.told
+			select {
+			case <-p.told:
+			case <-time.After(20 * time.Second):
+				t.Fatal("a channel gets less than was sent")
+			}
 		}
 	}
 	stop()
