@@ -159,7 +159,7 @@ func TestFailures(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			more := ""
 			if name == "slow" {
-				more = "timeout: 100ms"
+				more = "timeout: 1s"
 			}
 			s := open(t, more, person(anna))
 			s.set(func() { s.fault = c.fault })
