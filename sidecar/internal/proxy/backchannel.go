@@ -24,38 +24,45 @@ const (
 
 // backchannel takes the provider's word that a session is over (OpenID Connect
 // Back-Channel Logout 1.0 section 2.5). It is told once and never again, so
-// the answer 200 means that the end is durable.
+// the answer 200 means that the end is durable; what could not be worked on is
+// kept and tried again, see late.
 func (s *Site) backchannel(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	r.Body = http.MaxBytesReader(w, r.Body, logoutMaxBody)
-	token, err := s.logoutToken(r)
+	now, n := s.Now(), 0
+	raw, err := logoutToken(r)
+	if err == nil {
+		n, err = s.obey(r.Context(), raw, now)
+	}
 	switch {
 	case err == nil:
+		s.Log.InfoContext(r.Context(), "the provider ended sessions", "count", n)
+		w.WriteHeader(http.StatusOK)
 	case errors.Is(err, errAnswer):
 		s.Log.WarnContext(r.Context(), "refusing a log-out token", "error", err)
 		logoutError(w, http.StatusBadRequest, "invalid_request")
-		return
-	default:
-		s.unheard(w, r, err)
-		return
+	default: // it could not be worked on, and was not refused
+		s.late.add(raw, now)
+		s.Log.ErrorContext(r.Context(), "a log-out token could not be worked on", "error", err)
+		w.Header().Set("Retry-After", "5")
+		logoutError(w, http.StatusServiceUnavailable, "temporarily_unavailable")
+	}
+}
+
+// obey ends what a log-out token names, and returns how many sessions these
+// were. An error that is errAnswer means that the token is refused.
+func (s *Site) obey(ctx context.Context, raw string, at time.Time) (n int, err error) {
+	token, err := s.verifyLogout(ctx, raw, at)
+	if err != nil {
+		return 0, err
 	}
 	match := Match{Issuer: token.Issuer, Subject: token.Subject, SID: token.SessionID}
 	s.heard.add(match, s.Now()) // first, so that no login falls between
-	n, err := s.end(r.Context(), match, "backchannel")
-	if err != nil {
-		s.unheard(w, r, err)
-		return
+	if n, err = s.end(ctx, match, "backchannel"); err != nil {
+		return 0, err
 	}
 	s.seen.add(token.TokenID, token.IssuedAt.Add(logoutMaxAge+logoutSkew), s.Now())
-	s.Log.InfoContext(r.Context(), "the provider ended sessions", "count", n)
-	w.WriteHeader(http.StatusOK)
-}
-
-// unheard answers when the token could not be worked on: it was not refused.
-func (s *Site) unheard(w http.ResponseWriter, r *http.Request, err error) {
-	s.Log.ErrorContext(r.Context(), "a log-out token could not be worked on", "error", err)
-	w.Header().Set("Retry-After", "5")
-	logoutError(w, http.StatusServiceUnavailable, "temporarily_unavailable")
+	return n, nil
 }
 
 func logoutError(w http.ResponseWriter, status int, code string) {
@@ -64,36 +71,48 @@ func logoutError(w http.ResponseWriter, status int, code string) {
 	fmt.Fprintf(w, `{"error":%q}`, code)
 }
 
-// logoutToken reads and verifies the token of a request (section 2.6). An
-// error that is errAnswer means that it is refused.
-func (s *Site) logoutToken(r *http.Request) (*oidc.LogoutToken, error) {
+// logoutToken reads the token of a request.
+func logoutToken(r *http.Request) (string, error) {
 	media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
 	if !strings.EqualFold(strings.TrimSpace(media), "application/x-www-form-urlencoded") {
-		return nil, fmt.Errorf("%w: not a form", errAnswer)
+		return "", fmt.Errorf("%w: not a form", errAnswer)
 	}
 	if err := r.ParseForm(); err != nil {
-		return nil, fmt.Errorf("%w: unreadable form", errAnswer)
+		return "", fmt.Errorf("%w: unreadable form", errAnswer)
 	}
 	raw := r.PostForm["logout_token"]
 	if len(raw) != 1 || !isLogoutJWT(raw[0]) {
-		return nil, fmt.Errorf("%w: not one token of the type logout+jwt", errAnswer)
+		return "", fmt.Errorf("%w: not one token of the type logout+jwt", errAnswer)
 	}
-	issuer, err := s.issuer(r.Context())
+	return raw[0], nil
+}
+
+// keysAway is how go-oidc's verifier begins to say that it could not fetch the
+// issuer's keys; it has no type for that.
+const keysAway = "failed to verify signature: fetching keys "
+
+// verifyLogout verifies a token that came at the given time (section 2.6).
+func (s *Site) verifyLogout(ctx context.Context, raw string, at time.Time) (*oidc.LogoutToken, error) {
+	issuer, err := s.issuer(ctx)
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), issuerWait)
+	ctx, cancel := context.WithTimeout(ctx, issuerWait)
 	defer cancel()
-	token, err := issuer.identity.VerifyLogout(ctx, raw[0])
-	if err != nil {
+	token, err := issuer.identityAt(func() time.Time { return at }).VerifyLogout(ctx, raw)
+	switch {
+	case err == nil:
+		return token, s.checkLogout(token, at)
+	case strings.HasPrefix(err.Error(), keysAway):
+		return nil, errors.New("the issuer's keys cannot be fetched")
+	default:
 		// Not why: the verifier quotes what stands in a token that anybody may have written.
 		return nil, fmt.Errorf("%w: signature, issuer, audience or times are not right", errAnswer)
 	}
-	return token, s.checkLogout(token)
 }
 
 // checkLogout checks what the verifier leaves to its caller.
-func (s *Site) checkLogout(token *oidc.LogoutToken) error {
+func (s *Site) checkLogout(token *oidc.LogoutToken, at time.Time) error {
 	var claims struct {
 		Events map[string]json.RawMessage `json:"events"`
 	}
@@ -105,11 +124,10 @@ func (s *Site) checkLogout(token *oidc.LogoutToken) error {
 	if json.Unmarshal(raw, &event) != nil || event == nil {
 		return fmt.Errorf("%w: not a log-out event", errAnswer)
 	}
-	now := s.Now()
-	if age := now.Sub(token.IssuedAt); age > logoutMaxAge || age < -logoutSkew {
+	if age := at.Sub(token.IssuedAt); age > logoutMaxAge || age < -logoutSkew {
 		return fmt.Errorf("%w: issued too long ago or in the future", errAnswer)
 	}
-	if s.seen.has(token.TokenID, now) {
+	if s.seen.has(token.TokenID, s.Now()) {
 		return fmt.Errorf("%w: seen before", errAnswer)
 	}
 	return nil

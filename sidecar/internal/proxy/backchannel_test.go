@@ -202,6 +202,65 @@ func TestLogoutTokenIsDurableBeforeTheAnswer(t *testing.T) {
 	}
 }
 
+// TestLogoutIsHeardLate: the provider tells once, while the issuer, its keys or
+// the store are away. It is not told that all is well, and the sessions end
+// when they are there again: by the time at which it told.
+func TestLogoutIsHeardLate(t *testing.T) {
+	for name, away := range map[string]func(w *world, away bool){
+		"issuer": func(w *world, away bool) { w.issuer.Set(func(s *proxytest.Switches) { s.Down = away }) },
+		"keys":   func(w *world, away bool) { w.issuer.Set(func(s *proxytest.Switches) { s.NoKeys = away }) },
+		"store": func(w *world, away bool) {
+			w.sessions.Fail(map[bool]error{true: errors.New("disk full")}[away])
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.signedIn()
+			_, w.url = w.replica() // it knows nothing of the issuer yet
+			away(w, true)
+			forged := strings.TrimRight(w.issuer.Sign("logout+jwt", w.logoutClaims()), "AQgw") + "A"
+			w.tell(forged)
+			p := w.tell(w.issuer.Sign("logout+jwt", w.logoutClaims()))
+			if p.Status != http.StatusServiceUnavailable || p.Header.Get("Retry-After") == "" {
+				t.Errorf("answered %d, Retry-After %q", p.Status, p.Header.Get("Retry-After"))
+			}
+			w.clock.Advance(5 * time.Minute) // longer than the token lives
+			if name != "store" && len(w.sessions.All()) != 1 {
+				t.Error("ended already")
+			}
+			away(w, false)
+			eventually(t, func() bool { return len(w.sessions.All()) == 0 })
+		})
+	}
+}
+
+// TestLateLogoutsAreBounded: what waits is forgotten when it is too old, and
+// what is too long or too much is not kept.
+func TestLateLogoutsAreBounded(t *testing.T) {
+	w := newWorld(t)
+	w.signedIn()
+	site, at := w.replica()
+	w.url = at
+	w.issuer.Set(func(s *proxytest.Switches) { s.Down = true })
+	for i := range 510 {
+		claims := w.logoutClaims()
+		claims["jti"] = i
+		w.tell(w.issuer.Sign("logout+jwt", claims))
+	}
+	claims := w.logoutClaims()
+	claims["jti"] = strings.Repeat("x", 9000)
+	w.tell(w.issuer.Sign("logout+jwt", claims))
+	if n := proxy.Waiting(site); n != 500 {
+		t.Errorf("%d wait", n)
+	}
+	w.clock.Advance(10 * time.Minute)
+	eventually(t, func() bool { return proxy.Waiting(site) == 0 })
+	w.issuer.Set(func(s *proxytest.Switches) { s.Down = false })
+	if len(w.sessions.All()) != 1 {
+		t.Error("an old token ended a session")
+	}
+}
+
 func TestLogoutInTheMiddleOfALogin(t *testing.T) {
 	var w *world
 	told := http.StatusTeapot

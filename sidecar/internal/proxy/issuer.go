@@ -34,9 +34,10 @@ type provider struct {
 type endpoints struct {
 	endpoint   oauth2.Endpoint
 	endSession string
-	issParam   bool                  // authorization_response_iss_parameter_supported, RFC 9207
-	identity   *oidc.IDTokenVerifier // of ID tokens and log-out tokens
-	access     *oidc.IDTokenVerifier // of access tokens, whose audience is not the site
+	issParam   bool                                             // authorization_response_iss_parameter_supported, RFC 9207
+	identity   *oidc.IDTokenVerifier                            // of ID tokens
+	identityAt func(now func() time.Time) *oidc.IDTokenVerifier // likewise, of log-out tokens
+	access     *oidc.IDTokenVerifier                            // of access tokens, whose audience is not the site
 	client     *http.Client
 }
 
@@ -80,11 +81,15 @@ func (s *Site) discover(ctx context.Context) (*endpoints, error) {
 	if s.Settings.ClientSecret == nil {
 		endpoint.AuthStyle = oauth2.AuthStyleInParams
 	}
+	identityAt := func(now func() time.Time) *oidc.IDTokenVerifier {
+		return found.Verifier(&oidc.Config{ClientID: s.Settings.ClientID, Now: now})
+	}
 	return &endpoints{
 		endpoint:   endpoint,
 		endSession: extra.EndSession,
 		issParam:   extra.IssParam,
-		identity:   found.Verifier(&oidc.Config{ClientID: s.Settings.ClientID, Now: s.Now}),
+		identity:   identityAt(s.Now),
+		identityAt: identityAt,
 		access:     found.Verifier(&oidc.Config{SkipClientIDCheck: true, Now: s.Now}),
 		client:     client,
 	}, nil

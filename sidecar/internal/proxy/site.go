@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -39,6 +40,7 @@ type Site struct {
 	open     connections
 	seen     replays
 	heard    heard
+	late     late
 
 	complained time.Time // Run's own
 }
@@ -109,17 +111,26 @@ func (s *Site) answer(h func(http.ResponseWriter, *http.Request) error) http.Han
 	})
 }
 
-// Run cuts open connections of ended sessions until ctx is done. Without it
-// they live on until the session's own next request.
+// Run cuts open connections of ended sessions, and catches up with log-outs
+// that could not be worked on, until ctx is done. Without it connections live
+// on until the session's own next request.
 func (s *Site) Run(ctx context.Context) error {
-	tick := time.NewTicker(watchEvery)
+	var both sync.WaitGroup
+	both.Go(func() { every(ctx, watchEvery, s.watch) })
+	both.Go(func() { every(ctx, lateEvery, s.catchUp) })
+	both.Wait()
+	return nil
+}
+
+func every(ctx context.Context, d time.Duration, work func(context.Context)) {
+	tick := time.NewTicker(d)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-tick.C:
-			s.watch(ctx)
+			work(ctx)
 		}
 	}
 }

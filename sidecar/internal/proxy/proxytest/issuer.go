@@ -44,6 +44,7 @@ type Issuer struct {
 type Switches struct {
 	Person       Person
 	Down         bool          // everything answers 503
+	NoKeys       bool          // its keys alone answer 503
 	RefreshError string        // error code of the answer to a refresh; "" = none
 	RefreshGate  chan struct{} // a refresh waits until it is closed; nil = does not wait
 	Rotate       bool          // a refresh token is good once
@@ -134,6 +135,13 @@ func (i *Issuer) discovery(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (i *Issuer) certs(w http.ResponseWriter, _ *http.Request) {
+	i.mu.Lock()
+	away := i.NoKeys
+	i.mu.Unlock()
+	if away {
+		http.Error(w, "later", http.StatusServiceUnavailable)
+		return
+	}
 	key := jose.JSONWebKey{Key: i.key.Public(), KeyID: keyID, Algorithm: string(jose.ES256), Use: "sig"}
 	write(w, http.StatusOK, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{key}})
 }
