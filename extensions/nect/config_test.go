@@ -1,0 +1,70 @@
+package nect_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/schleuse/schleuse/extensions/nect"
+	"github.com/schleuse/schleuse/sidecar/extension/extensiontest"
+)
+
+func TestConfiguration(t *testing.T) {
+	const base = "base_url: https://nect.example\napi_key_file: /k\n"
+	for text, want := range map[string]string{
+		base:                 "",
+		base + "level: high": "",
+		base + "callback: {verify: hmac, key_files: [a, b]}":                                                       "",
+		base + "levels: {high: {base_url: https://h.example, api_key_file: /h}}\nflows: {recovery: {level: high}}": "",
+		"levels: {substantial: {base_url: https://h.example, api_key_file: /h}}":                                   "",
+		"base_url: http://nect.localhost:1\napi_key_file: /k":                                                      "",
+		"": "base_url",
+		"base_url: http://nect.example\napi_key_file: /k":       "base_url",
+		"base_url: https://u@nect.example\napi_key_file: /k":    "base_url",
+		"base_url: https://nect.example":                        "api_key_file",
+		base + "level: best":                                    "level",
+		base + "procedures: []":                                 "procedures",
+		base + "procedures: [A B]":                              "procedure",
+		base + "flows: {recovery: {level: high}}":               "no service",
+		base + "flows: {other: {level: high}}":                  "no flow",
+		base + "timeout: 1m":                                    "timeout",
+		base + "per_number: 0":                                  "per_number",
+		base + "per_address: 0":                                 "per_address",
+		base + "per_day: 0":                                     "per_day",
+		base + "from_age: 19":                                   "from_age",
+		base + "return: elsewhere":                              "return",
+		base + "accept_relay: true":                             "accept_relay",
+		base + "callback: {verify: none, key_files: [a]}":       "key_files",
+		base + "callback: {verify: api_key}":                    "key_files",
+		base + "callback: {verify: hmac, key_files: [a, b, c]}": "key_files",
+		base + "callback: {verify: trust}":                      "verify",
+	} {
+		err := nect.Factory().Check(extensiontest.Decoder(text))
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+}
+
+func TestWhatDeservesASecondThought(t *testing.T) {
+	const base = "base_url: https://nect.example\napi_key_file: /k\n"
+	for text, want := range map[string]int{base: 0, base + "return: fixed": 1, base + "return: fixed\naccept_relay: true": 1} {
+		if got := nect.Factory().Warnings(extensiontest.Decoder(text)); len(got) != want {
+			t.Errorf("%s: %q", text, got)
+		}
+	}
+}
+
+func TestNoKeyNoStart(t *testing.T) {
+	at := newService(t)
+	for name, text := range map[string]string{
+		"no file":       "base_url: " + at.URL + "\napi_key_file: /nowhere",
+		"an empty file": "base_url: " + at.URL + "\napi_key_file: " + at.file(""),
+		"no secret":     at.config("match") + "callback: {verify: hmac, key_files: [" + at.file("no base64, no secret") + "]}",
+		"no callback's": at.config("match") + "callback: {verify: api_key, key_files: [/nowhere]}",
+	} {
+		stage := extensiontest.NewStage("nect")
+		if _, err := nect.Factory().Open(t.Context(), stage.Host, extensiontest.Decoder(text)); err == nil {
+			t.Errorf("%s: it opened", name)
+		}
+	}
+}
