@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/subtle"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -95,9 +96,9 @@ func (s *Simulator) failing(next http.HandlerFunc) http.HandlerFunc {
 		case how.Status != 0:
 			http.Error(w, "as the switch says", how.Status)
 		case how.Answer == Garbage:
-			io.WriteString(w, "<html>\x00{\"caseId\":")
+			fmt.Fprint(w, "<html>\x00{\"caseId\":")
 		case how.Answer == Huge:
-			io.Copy(w, io.LimitReader(endless{}, 10<<20))
+			_, _ = io.Copy(w, io.LimitReader(endless{}, 10<<20)) // who stops reading has seen enough
 		case subtle.ConstantTimeCompare([]byte(r.Header.Get("X-Api-Key")), []byte(s.settings.APIKey)) != 1:
 			http.Error(w, "no or another key", http.StatusUnauthorized)
 		default:

@@ -88,7 +88,7 @@ func Start(ctx context.Context, settings Settings) (*Simulator, error) {
 
 // loopback dials this machine for every name below localhost (RFC 6761 section 6.3).
 func loopback() *http.Transport {
-	t := http.DefaultTransport.(*http.Transport).Clone() //nolint:errcheck // the standard library's own type
+	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.Proxy = nil
 	t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		if host, port, err := net.SplitHostPort(address); err == nil && strings.HasSuffix(host, ".localhost") {
@@ -126,17 +126,6 @@ func (s *Simulator) keep(c Case) string {
 		s.order = s.order[1:]
 	}
 	return c.ID
-}
-
-// find returns a case as it is now.
-func (s *Simulator) find(id string) (Case, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c, ok := s.cases[id]
-	if !ok {
-		return Case{}, false
-	}
-	return *c, true
 }
 
 // change changes a case, and returns it.

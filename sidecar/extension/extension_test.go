@@ -14,6 +14,8 @@ type config struct{ A, B string }
 
 func (c config) Files() []string { return []string{c.A, c.B} }
 
+func (c config) Warnings() []string { return []string{"a: think of " + c.B} }
+
 var errInvalid = errors.New("b is wrong")
 
 func (c config) Validate() error {
@@ -51,9 +53,12 @@ func TestDefine(t *testing.T) {
 		if err := f.Check(c.decode); !errors.Is(err, c.want) {
 			t.Errorf("%s: Check: %v, want %v", name, err, c.want)
 		}
-		var files []string
+		var files, warnings []string
 		if c.want == nil {
-			files = []string{"default", "set"}
+			files, warnings = []string{"default", "set"}, []string{"a: think of set"}
+		}
+		if diff := cmp.Diff(warnings, f.Warnings(c.decode)); diff != "" {
+			t.Errorf("%s: Warnings (-want +got):\n%s", name, diff)
 		}
 		if diff := cmp.Diff(files, f.Files(c.decode)); diff != "" {
 			t.Errorf("%s: Files (-want +got):\n%s", name, diff)
