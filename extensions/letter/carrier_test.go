@@ -68,7 +68,7 @@ func (p *press) answer(status int) {
 }
 
 // called is the extension with a print service.
-func called(t *testing.T) (*scene, *press) {
+func called(t *testing.T, more ...string) (*scene, *press) {
 	t.Helper()
 	p := &press{t: t, status: http.StatusNoContent, printed: map[string]string{}}
 	p.secret = "whsec_" + base64.StdEncoding.EncodeToString([]byte(strings.Repeat("s", 32)))
@@ -84,7 +84,7 @@ func called(t *testing.T) (*scene, *press) {
 	}
 	ca := write("ca.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})))
 	s := open(t, "")
-	s.Parts = s.Open(t, letter.Factory(), "webhook: {url: '"+server.URL+"', secret_file: "+write("secret", p.secret+"\n")+", ca_file: "+ca+"}")
+	s.Parts = s.Open(t, letter.Factory(), "webhook: {url: '"+server.URL+"', secret_file: "+write("secret", p.secret+"\n")+", ca_file: "+ca+"}\n"+strings.Join(more, "\n"))
 	return s, p
 }
 
@@ -221,5 +221,18 @@ func TestASlowPrintServiceDelaysALetter(t *testing.T) {
 	defer stop()
 	if err := s.Outbox.Flush(ctx, s.Parts.Run); err == nil || len(s.Outbox.Queued()) != 1 {
 		t.Errorf("%v; %d orders wait", err, len(s.Outbox.Queued()))
+	}
+}
+
+func TestALetterThatDidNotLeaveTakesNoPlace(t *testing.T) {
+	s, p := called(t, "letters_per_hour: 1")
+	s.order(nil)
+	p.answer(503)
+	if err := s.Outbox.Flush(t.Context(), s.Parts.Run); err == nil {
+		t.Error("nobody took the letter")
+	}
+	p.answer(204)
+	if err := s.Outbox.Flush(t.Context(), s.Parts.Run); err != nil || len(p.printed) != 1 {
+		t.Errorf("%v, %d letters", err, len(p.printed))
 	}
 }

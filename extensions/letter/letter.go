@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/schleuse/schleuse/sidecar/extension"
@@ -77,10 +78,16 @@ func (c Config) Validate() error {
 	if c.Webhook != (Webhook{}) {
 		errs = append(errs, c.Webhook.validate())
 	}
-	if u, err := url.Parse(c.Start); c.Start != "" && (err != nil || !safe(u)) {
+	if c.Start != "" && !startable(c.Start) {
 		errs = append(errs, errors.New("start: no https address"))
 	}
 	return errors.Join(errs...)
+}
+
+// startable reports whether a page of ours may lead there.
+func startable(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && (safe(u) || u.Scheme == "http" && strings.HasSuffix(u.Hostname(), ".localhost"))
 }
 
 func between[N int | time.Duration](name string, n, least, most N) error {
