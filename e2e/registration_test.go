@@ -125,8 +125,9 @@ func TestAForgottenPasswordIsReplacedByLetter(t *testing.T) {
 	g.signsInFirst(person, chosenPassword)
 	a.told(t, person, "password_changed")
 
-	before.visit("/postfach/")
-	before.asked(askNumber)
+	if n := sessions(t, person); n != 1 {
+		t.Errorf("%d sessions live at Keycloak, want the new one alone", n)
+	}
 }
 
 // A letter serves one purpose: who intercepts it while its owner recovers
