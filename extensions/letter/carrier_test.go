@@ -2,11 +2,16 @@ package letter_test
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"io"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -144,6 +149,14 @@ func TestWebhookIsNotTrustedBlindly(t *testing.T) {
 	other := httptest.NewTLSServer(p) // of another name, without our authority
 	defer other.Close()
 	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte(p.secret), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.Parts = s.Open(t, letter.Factory(), "webhook: {url: '"+other.URL+"', secret_file: "+secret+", ca_file: "+authority(t)+"}")
+	s.order(nil)
+	if err := s.Outbox.Flush(t.Context(), s.Parts.Run); err == nil || p.calls != 0 {
+		t.Errorf("another authority: %v, %d calls", err, p.calls)
+	}
 	for text, ok := range map[string]bool{p.secret: true, "whsec_c2hvcnQ=": false, "": false, "whsec_%%%": false} {
 		if err := os.WriteFile(secret, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -160,6 +173,25 @@ func TestWebhookIsNotTrustedBlindly(t *testing.T) {
 			}
 		}
 	}
+}
+
+// authority is a certificate that has signed nothing.
+func authority(t *testing.T) string {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), IsCA: true, BasicConstraintsValid: true}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
 }
 
 // schema is what of README.md's schema is compared.
