@@ -23,8 +23,8 @@ func TestALoginIsExtendedElevenTimes(t *testing.T) {
 		}
 	}
 	rec := s.look().Record
-	if want := begun.Add(12 * flow.DefaultLifetime); rec.Expires.After(want) || s.Extensible(rec) && !rec.Expires.Before(want) {
-		t.Errorf("it lasts until %v, want %v at most", rec.Expires, want)
+	if want := begun.Add(12 * flow.DefaultLifetime); rec.Expires.After(want) || rec.Expires.Before(want.Add(-time.Minute)) {
+		t.Errorf("it lasts until %v, want %v, or a little less", rec.Expires, want)
 	}
 	for range 2 { // the last of them changes nothing
 		if err := s.Extend(t.Context(), s.id); err != nil {

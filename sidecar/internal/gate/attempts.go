@@ -103,6 +103,9 @@ func (h *handler) attemptAnswered(w http.ResponseWriter, r *http.Request) error 
 	if err := r.ParseForm(); err != nil {
 		return malformed(err)
 	}
+	if asksForTime(r) {
+		return h.atPosition(w, r, h.moreTime(r))
+	}
 	answer := h.answering(flow.StepName(r.PostForm.Get(stepField)), flow.Input{Kind: flow.Posted, Form: r.PostForm})
 	return h.atPosition(w, r, func(ctx context.Context, id flow.AttemptID) (flow.Position, error) {
 		if !h.turns.take(w, r, id, r.PostForm.Get(turnField)) {
@@ -125,6 +128,14 @@ func (h *handler) answering(step flow.StepName, in flow.Input) moving {
 func (h *handler) wayChosen(w http.ResponseWriter, r *http.Request) error {
 	if err := r.ParseForm(); err != nil {
 		return malformed(err)
+	}
+	if asksForTime(r) {
+		more := h.moreTime(r)
+		return h.atPosition(w, r, func(ctx context.Context, id flow.AttemptID) (flow.Position, error) {
+			p, err := more(ctx, id)
+			p.Step = ""
+			return p, err
+		})
 	}
 	way := flow.StepName(r.PostForm.Get("way"))
 	return h.atPosition(w, r, func(ctx context.Context, id flow.AttemptID) (flow.Position, error) {
@@ -271,12 +282,13 @@ func (h *handler) ask(w http.ResponseWriter, r *http.Request, p flow.Position) e
 	here := attemptPath(p.Record.ID, "")
 	switch {
 	case p.Step == "":
-		return h.showWays(w, r, p.Record.ID)
+		return h.showWays(w, r, p.Record)
 	case p.Outcome.Kind == flow.IsSend:
 		h.Pages.Render(w, r, web.Page{Name: "done", Next: p.Outcome.URL.String(), Refresh: time.Second})
 		return nil
 	case p.Outcome.Kind != flow.IsShow:
 		return fmt.Errorf("step %q: nothing to show", p.Step)
+	case asksForTime(r):
 	case r.Method == http.MethodPost && len(p.Outcome.View.Problems) == 0 || r.Method != http.MethodPost && r.URL.Path != here:
 		seeOther(w, here)
 		return nil
@@ -285,7 +297,7 @@ func (h *handler) ask(w http.ResponseWriter, r *http.Request, p flow.Position) e
 		Set: string(p.Step), Name: p.Outcome.View.Page, Data: p.Outcome.View.Data, Problems: p.Outcome.View.Problems,
 		Refresh: p.Outcome.View.Refresh, Action: here, Back: here,
 		Hidden: []web.Field{{Name: stepField, Value: string(p.Step)}, {Name: turnField, Value: newTurn()}},
-		Step:   p.At, Steps: p.Of, Until: p.Record.Expires,
+		Step:   p.At, Steps: p.Of,
 	}
 	if p.Step == flow.Authenticators {
 		page.Set = ""
@@ -293,7 +305,7 @@ func (h *handler) ask(w http.ResponseWriter, r *http.Request, p flow.Position) e
 	if p.Choice {
 		page.Ways = []web.Link{{Href: attemptPath(p.Record.ID, "ways"), Key: "way.other"}}
 	}
-	h.Pages.Render(w, r, page)
+	h.Pages.Render(w, r, h.timed(r, page, p.Record))
 	return nil
 }
 
@@ -306,16 +318,16 @@ func (h *handler) ways(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-func (h *handler) showWays(w http.ResponseWriter, r *http.Request, id flow.AttemptID) error {
-	list, err := h.Engine.Ways(r.Context(), id)
+func (h *handler) showWays(w http.ResponseWriter, r *http.Request, rec flow.Record) error {
+	list, err := h.Engine.Ways(r.Context(), rec.ID)
 	if err != nil {
 		return err
 	}
-	here := attemptPath(id, "ways")
-	h.Pages.Render(w, r, web.Page{
+	here := attemptPath(rec.ID, "ways")
+	h.Pages.Render(w, r, h.timed(r, web.Page{
 		Name: "ways", Data: wayRows(list), Action: here, Back: here,
-		Ways: []web.Link{{Href: attemptPath(id, ""), Key: "way.back"}},
-	})
+		Ways: []web.Link{{Href: attemptPath(rec.ID, ""), Key: "way.back"}},
+	}, rec))
 	return nil
 }
 

@@ -117,7 +117,7 @@ func digitsStep() flow.Step {
 var pages = sync.OnceValues(func() (*web.Pages, error) {
 	set := func(field string) web.Set {
 		return web.Set{
-			Pages:    fstest.MapFS{"ask.html": {Data: []byte(`{{define "title"}}{{t "title"}}{{end}}{{define "main"}}{{form .}}<input name="` + field + `"></form>{{end}}`)}},
+			Pages:    fstest.MapFS{"ask.html": {Data: []byte(`{{define "title"}}{{t "title"}}{{end}}{{define "main"}}{{form .}}{{input . "` + field + `" "label" "title"}}</form>{{end}}`)}},
 			Messages: fstest.MapFS{"de.json": texts(field), "en.json": texts(field)},
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
-	"slices"
 	"time"
 )
 
@@ -37,7 +36,6 @@ func (f *funcs) table() template.FuncMap {
 		"qr":       f.qr,
 		"script":   f.script,
 		"notice":   f.notice,
-		"clock":    func(at time.Time) string { return f.words.clock(at, f.pages.now()) },
 		"date":     func(at time.Time) string { return f.words.date(at) },
 		"asset":    f.pages.assets.url,
 	}
@@ -222,9 +220,7 @@ func (f *funcs) checkbox(v *view, name, value, key string, checked bool) (templa
 	if err != nil {
 		return "", err
 	}
-	if v.Typed != nil {
-		checked = slices.Contains(v.Typed[name], value)
-	}
+	checked = v.Checked(name, value, checked)
 	return f.part("checkbox", control{ID: "f-" + name + "-" + value, Name: name, Value: value, Label: label, Checked: checked})
 }
 

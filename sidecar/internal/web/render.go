@@ -104,7 +104,9 @@ func (p *Pages) render(r *http.Request, pg Page, reference string) (body []byte,
 	}
 	words := p.translator(pg.Set, lang)
 	v := &view{Page: pg, Brand: &p.brand, Language: lang, Assets: p.assets, Reference: reference}
-	v.limit(p.now())
+	now := p.now()
+	v.limit(now)
+	v.Ends = words.clock(pg.Until, now)
 	v.Mistakes = p.mistakes(words, pg.Problems)
 	v.Ways = make([]Link, len(pg.Ways))
 	for i, l := range pg.Ways {

@@ -58,6 +58,11 @@ func TestWhatWasTypedStaysWithMoreTime(t *testing.T) {
 			t.Errorf("the page lacks %s:\n%s", want, body)
 		}
 	}
+	page = samples()["authenticators"]
+	page.Typed = url.Values{"keep": {"b2"}}
+	if body = get(open(t), "/", page).Body.String(); strings.Count(body, " checked") != 1 || !strings.Contains(body, `value="b2" checked`) {
+		t.Errorf("other boxes are checked than the person checked:\n%s", body)
+	}
 	page = samples()["show"]
 	page.Typed = url.Values{"pin": {"471"}, "password": {"secret"}}
 	body = get(open(t), "/", page).Body.String()

@@ -3,6 +3,7 @@ package web
 import (
 	"html/template"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/schleuse/schleuse/sidecar/flow"
@@ -111,6 +112,7 @@ type view struct {
 	Back      string
 	Reference string
 	Left      int      // whole seconds until Until; 0 = no limit is shown
+	Ends      string   // Until, in words
 	Formed    bool     // the page has a form
 	scripts   []string // hashes of the scripts that the page has brought
 }
@@ -142,6 +144,15 @@ func (v *view) limit(now time.Time) {
 
 // MoreField is the button's name, for the layout.
 func (v *view) MoreField() string { return MoreField }
+
+// Checked reports whether a box is checked: as the person left it, else as the
+// page says.
+func (v *view) Checked(name, value string, otherwise bool) bool {
+	if v.Typed == nil {
+		return otherwise
+	}
+	return slices.Contains(v.Typed[name], value)
+}
 
 // typed returns what was typed into an input, else what the page says.
 func (v *view) typed(name, otherwise string) string {
