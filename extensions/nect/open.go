@@ -100,9 +100,9 @@ func (s *step) make(ctx context.Context, a *flow.Attempt, r record) (flow.Outcom
 		if err := s.caps.refund(ctx, a, counted); err != nil {
 			return later(errors.Join(err, s.cases.drop(ctx, r)))
 		}
-		return s.instead(ctx, r, show("down"))
+		return s.instead(ctx, r, s.down(a))
 	case errors.Is(err, ident.ErrUnavailable):
-		return s.instead(ctx, r, show("down"))
+		return s.instead(ctx, r, s.down(a))
 	case err != nil:
 		return later(errors.Join(err, s.cases.drop(ctx, r)))
 	}

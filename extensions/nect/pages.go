@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -141,4 +142,13 @@ func digitsOf(typed string) string {
 		return ""
 	}
 	return digits
+}
+
+// unanswered is the attempt's state of whom Nect has just not answered: the
+// browser comes to the page anew after each answer.
+const unanswered = `{"unanswered":true}`
+
+func (s *step) down(a *flow.Attempt) flow.Outcome {
+	a.State = json.RawMessage(unanswered)
+	return show("down")
 }

@@ -36,7 +36,7 @@ func (s *step) Begin(ctx context.Context, a *flow.Attempt) (flow.Outcome, error)
 		return out, nil
 	case found:
 		return s.seen(ctx, a, r, false)
-	case s.services[s.config.policy(a.Flow).Level].resting():
+	case s.services[s.config.policy(a.Flow).Level].resting(), string(a.State) == unanswered:
 		return show("down"), nil
 	}
 	return show("before"), nil
