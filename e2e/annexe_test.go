@@ -16,6 +16,7 @@ import (
 
 	"github.com/schleuse/schleuse/e2e/browser"
 	"github.com/schleuse/schleuse/e2e/mailbox"
+	"github.com/schleuse/schleuse/e2e/nect"
 	"github.com/schleuse/schleuse/e2e/play"
 	"github.com/schleuse/schleuse/e2e/stage"
 	"github.com/schleuse/schleuse/e2e/visitor"
@@ -27,6 +28,7 @@ type annexe struct {
 	*play.Schleuse
 	chromium *browser.Browser
 	mail     *mailbox.Mailbox
+	nect     *nect.Simulator
 	letters  string // folder of the print orders
 	doors    string // where it listens
 }
@@ -57,8 +59,16 @@ var openedAnnexe = sync.OnceValues(func() (*annexe, error) {
 		return nil, err
 	}
 	var moved []string
+	places := map[string]string{}
 	for _, host := range a.hosts() {
 		moved = append(moved, "MAP "+host+" "+a.doors)
+		places[host] = a.doors
+	}
+	a.nect, err = nect.Start(ctx, nect.Settings{
+		Addr: fmt.Sprintf("127.0.0.1:%d", theatre.Ports.Nect()), URL: theatre.Ports.NectURL(), APIKey: stage.NectKey, Moved: places,
+	})
+	if err != nil {
+		return nil, err
 	}
 	a.chromium, err = browser.Launch(ctx, pictures, moved...)
 	return a, err
@@ -204,4 +214,15 @@ func (a *annexe) orders(t *testing.T) []order {
 		out = append(out, o)
 	}
 	return out
+}
+
+// decided ends the review of the newest case.
+func (a *annexe) decided(t *testing.T) {
+	t.Helper()
+	cases := a.nect.Cases()
+	to := theatre.Ports.NectURL() + "/admin/cases/" + cases[len(cases)-1].ID
+	page, err := visitor.New().Post(t.Context(), to, nil)
+	if err != nil || page.Status != http.StatusSeeOther {
+		t.Fatalf("ending a review: %v", err)
+	}
 }

@@ -88,6 +88,29 @@ func (t *Tab) Press(words string) error {
 	return t.find("another page after pressing "+words, "!window.pageBeforePress && document.readyState === 'complete'")
 }
 
+// Choose selects a value in the list with this label or name.
+func (t *Tab) Choose(list, value string) error {
+	if err := t.Focus(list); err != nil {
+		return err
+	}
+	return t.find("value "+value+" of "+list, fmt.Sprintf(`(() => {
+		const list = document.activeElement;
+		list.value = %s;
+		list.dispatchEvent(new Event('change', {bubbles: true}));
+		return list.value === %s;
+	})()`, quoted(value), quoted(value)))
+}
+
+// Target is where the link that begins with these words leads.
+func (t *Tab) Target(words string) (string, error) {
+	const expression = `([...document.querySelectorAll('a[href]')].find(e => e.innerText.trim().startsWith(%s)) || {href: ''}).href`
+	target, err := t.evaluate(fmt.Sprintf(expression, quoted(words)))
+	if err == nil && target == "" {
+		err = fmt.Errorf("no link begins with %q; %s", words, t.seen())
+	}
+	return target, err
+}
+
 // Keys types keys at the focus: "\t" for Tab, "\r" for Enter, letters.
 func (t *Tab) Keys(keys string) error { return t.do("typing keys", chromedp.KeyEvent(keys)) }
 

@@ -30,6 +30,10 @@ type Settings struct {
 	// CallbackKey is sent as X-Api-Key with each callback; may be empty.
 	CallbackKey string
 	Now         func() time.Time // nil: the machine's clock
+	// Moved says where an address is to be found that callbacks go to, such as
+	// "login.localhost:18000" → "127.0.0.1:45123"; all other names below
+	// localhost are at this machine.
+	Moved map[string]string
 }
 
 // Simulator is a running service.
@@ -64,7 +68,7 @@ func Start(ctx context.Context, settings Settings) (*Simulator, error) {
 	if settings.Now == nil {
 		settings.Now = time.Now
 	}
-	s := &Simulator{settings: settings, cases: map[string]*Case{}, ctx: ctx, client: &http.Client{Timeout: 5 * time.Second, Transport: loopback()}}
+	s := &Simulator{settings: settings, cases: map[string]*Case{}, ctx: ctx, client: &http.Client{Timeout: 5 * time.Second, Transport: loopback(settings.Moved)}}
 	if settings.Members != "" {
 		people, err := readPeople(settings.Members)
 		if err != nil {
@@ -87,11 +91,13 @@ func Start(ctx context.Context, settings Settings) (*Simulator, error) {
 }
 
 // loopback dials this machine for every name below localhost (RFC 6761 section 6.3).
-func loopback() *http.Transport {
+func loopback(moved map[string]string) *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.Proxy = nil
 	t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
-		if host, port, err := net.SplitHostPort(address); err == nil && strings.HasSuffix(host, ".localhost") {
+		if to, ok := moved[address]; ok {
+			address = to
+		} else if host, port, err := net.SplitHostPort(address); err == nil && strings.HasSuffix(host, ".localhost") {
 			address = net.JoinHostPort("127.0.0.1", port)
 		}
 		return (&net.Dialer{}).DialContext(ctx, network, address)
