@@ -316,3 +316,36 @@ func TestWhatIsNoHintIsGivenUp(t *testing.T) {
 		t.Error("it waits on")
 	}
 }
+
+// Who is in review was done; what Nect says later cannot take that back.
+func TestAStateOnlyGoesForward(t *testing.T) {
+	w := in(t, "in review")
+	a := w.attempt(1, flow.Login)
+	w.presses(a, "start")
+	w.returns(a.ID)
+	w.expect(w.looks(a), "parked: review")
+	w.nect.turn("in review", "pending")
+	w.Clock.Pass(time.Minute)
+	w.expect(w.looks(a), "parked: review")
+}
+
+// While one asks for a result, nobody else does, however long it takes.
+func TestAResultIsAskedForByOne(t *testing.T) {
+	w := in(t, "match")
+	a := w.attempt(1, flow.Registration)
+	inside := ""
+	w.nect.before = func(*identification) {
+		w.nect.mu.Lock()
+		w.nect.before = nil
+		w.nect.mu.Unlock()
+		w.Clock.Pass(10 * time.Second)
+		own := *a
+		inside = w.looks(&own)
+	}
+	w.presses(a, "start")
+	if _, asked := w.nect.counts(); asked != 1 || inside != "jump" {
+		t.Errorf("asked %d times; in the meantime %q", asked, inside)
+	}
+	w.returns(a.ID)
+	w.expect(w.looks(a), "done")
+}

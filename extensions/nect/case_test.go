@@ -176,7 +176,7 @@ func TestWhatWasNotMadeIsNotCounted(t *testing.T) {
 			a := w.attempt(1, flow.Registration)
 			w.nect.breaks(c.status, c.body)
 			w.expect(w.presses(a, "start"), "down")
-			w.expect(w.looks(a), "before")
+			w.expect(w.looks(a), "down")
 			if n := w.Counters.Tries("cases"); n != c.counted {
 				t.Errorf("%d cases are counted", n)
 			}

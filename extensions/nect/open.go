@@ -2,7 +2,6 @@ package nect
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"time"
 
@@ -57,7 +56,7 @@ func (s *step) goesOn(r record, again bool) bool {
 	if r.over(now) {
 		return false
 	}
-	return !again || now.Sub(r.Opening) < fresh || r.Result.State >= ident.InReview
+	return !again || now.Sub(r.Opening) < fresh || r.Bound != "" && r.Result.State >= ident.InReview
 }
 
 // begun shows what another tab has begun.
@@ -131,7 +130,7 @@ func (s *step) order(ctx context.Context, r record, language string) (record, er
 	if err := s.cases.name(ctx, s.cases.secretKey(image), r); err != nil {
 		return r, err
 	}
-	ref := hex.EncodeToString(image[:8])
+	ref := reference(image)
 	entry := audit.Entry{Phase: audit.Intent, Action: "identification.open", Step: s.host.Name, Client: r.Client, Ref: ref, Person: r.Account}
 	if err := s.host.Audit.Append(ctx, entry); err != nil {
 		return r, err
@@ -159,6 +158,16 @@ func (s *step) order(ctx context.Context, r record, language string) (record, er
 		}
 		return nil
 	})
+}
+
+// reference ties two entries of the audit. It is made of letters alone, so that
+// nobody takes a part of it for a number.
+func reference(image []byte) string {
+	out := make([]byte, 0, 16)
+	for _, b := range image[:8] {
+		out = append(out, 'a'+b>>4, 'a'+b&15)
+	}
+	return string(out)
 }
 
 // later says that nothing is concluded, and nothing lost.

@@ -194,3 +194,48 @@ func TestPagesOutsideAnAttemptCanBeShown(t *testing.T) {
 		extensiontest.Page(t, parts, v)
 	}
 }
+
+// Whoever begins anew leaves the older case behind, with its result and secret.
+func TestAnOlderCaseOpensNothing(t *testing.T) {
+	w := in(t, "match")
+	a := w.attempt(1, flow.Registration)
+	w.presses(a, "start")
+	old := w.nect.last()
+	w.Clock.Pass(time.Minute)
+	w.expect(w.presses(a, "again"), "waiting")
+	for _, holds := range []flow.AttemptID{"", a.ID} {
+		_, page := browse(t, old.back+"?nectCaseId="+old.id, holds)
+		w.expect(page, "later {Code: Flow: Phone:0800 000000}")
+	}
+	calls(t, http.MethodPut, old.callback+"/"+old.id, "")
+	w.Clock.Pass(5 * time.Second)
+	w.expect(w.looks(a), "waiting")
+	w.returns(a.ID)
+	w.expect(w.looks(a), "done")
+}
+
+// Several windows of one browser wait for the same result.
+func TestOneIdentificationPassesOneAttempt(t *testing.T) {
+	w := in(t, "in review")
+	windows := []*flow.Attempt{}
+	for n := range byte(4) {
+		a := w.attempt(n+1, flow.Login)
+		if n == 0 {
+			w.presses(a, "start")
+			w.returns(a.ID)
+		} else {
+			a.Parked = []flow.AttemptID{windows[0].ID}
+		}
+		w.expect(w.looks(a), "parked: review")
+		windows = append(windows, a)
+	}
+	w.nect.turn("in review", "match")
+	w.Clock.Pass(5 * time.Second)
+	done := map[string]int{}
+	for _, a := range windows {
+		done[w.looks(a)]++
+	}
+	if done["done"] != 1 || done["before"] != 3 {
+		t.Errorf("%v", done)
+	}
+}
