@@ -10,14 +10,15 @@
 //	decision.go        the table: clearance × moment → verdict
 //	clearance.go       who is cleared; what is remembered for seconds
 //	exchange.go        surface: one canonical form, an allow-list
-//	identity.go        request: the cookie of an uncleared person stays here
+//	identity.go        request: the cookie of an uncleared person stays here;
+//	                   a forged one tells nothing
 //	response.go        response: a live identity cookie is a login; the belt
 //	person.go          person: who signed in is whose number was typed
 //	number.go          the steps before Keycloak, at the request's own address
 //	authorize.go       the auth endpoint; tabs; dead sessions
 //	authenticate.go    Keycloak's own form; the broker's return; restart
 //	action.go          no side effect (kc_action) before clearance
-//	push.go            pushed requests (RFC 9126)
+//	push.go            pushed requests (RFC 9126), of which nothing is stored
 //	hold.go, held.go   what is kept from the browser, and how
 //	attempts.go        the pages of an attempt, whose it is, what is next
 //	release.go         grant, and what leaves: once, alive, cleared
@@ -25,7 +26,7 @@
 //	token.go           token: grants, codes, and whose the tokens are
 //	ending.go          ending sessions, between two entries of the audit
 //	sweep.go           records of sessions against Keycloak
-//	limit.go, turns.go bounds for strangers; one try for one form
+//	limit.go, turns.go bounds by address and by person; one try for one form
 //
 // A request goes through admit, identify and its route's rule to Keycloak;
 // every answer comes back through respond. An answer of the gate's own takes

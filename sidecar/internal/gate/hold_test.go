@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -94,7 +95,7 @@ func TestParallelReleasesGiveOneCode(t *testing.T) {
 	var wg sync.WaitGroup
 	codes := 0
 	for range 8 {
-		twin := &browser{world: w, cookies: map[string]string{}, order: b.order}
+		twin := &browser{world: w, cookies: map[string]string{}, order: slices.Clone(b.order)}
 		for n, v := range b.cookies {
 			twin.cookies[n] = v
 		}
