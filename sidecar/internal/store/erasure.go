@@ -36,7 +36,7 @@ const (
 
 // Errors of requests.
 var (
-	ErrNoErasure       = errors.New("no such request, or its 24 hours are over")
+	ErrNoErasure       = errors.New("no such request: it was carried out, its 24 hours are over, or the id is wrong")
 	ErrTooManyErasures = errors.New("1000 requests wait already")
 )
 
