@@ -197,7 +197,7 @@ func TestWhatWasNotMadeIsNotCounted(t *testing.T) {
 // What of Nect's answer cannot be understood changes nothing.
 func TestAnUnclearAnswerPassesNobody(t *testing.T) {
 	for _, scene := range []string{
-		"no flag", "both", "new word", "twice", "two values", "foreign", "garbage", "huge", "long name", "no level", "unknown",
+		"no flag", "both", "yes and no", "new word", "twice", "two values", "foreign", "garbage", "huge", "long name", "no level", "unknown",
 	} {
 		w := in(t, scene)
 		a := w.attempt(1, flow.Registration)

@@ -77,6 +77,7 @@ func answers() map[string]string {
 		"no flag":    `{"caseId":"%s","state":"finished","procedure":"eid","level":"high","person":` + person + `}`,
 		"both":       `{"caseId":"%s","state":"started","success":true,"procedure":"eid","level":"high","person":` + person + `}`,
 		"new word":   ended("approved", "true"),
+		"yes and no": ended("aborted", "true"),
 		"twice":      `{"caseId":"%s","state":"started","State":"finished","success":true,"procedure":"eid","level":"high","person":` + person + `}`,
 		"two values": succeeded("eid", "substantial", person) + `{}`,
 		"foreign":    strings.Replace(succeeded("eid", "substantial", person), "%s", "00000000-0000-0000-0000-000000000000", 1),
