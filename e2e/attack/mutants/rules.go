@@ -115,7 +115,7 @@ func mutantsOfTheEnd() []mutant {
 	return []mutant{
 		{
 			"15 failing leaves the session", "TestRule15",
-			[]edit{{gate + "release.go", "	if alive {\n", "	if alive && false {\n"}},
+			[]edit{{gate + "release.go", "	if err != nil || !alive {\n", "	if err != nil || !alive || true {\n"}},
 		},
 		{
 			"17 every answer is buffered", "TestRule17",
