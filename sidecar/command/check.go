@@ -18,6 +18,7 @@ import (
 	"github.com/schleuse/schleuse/sidecar/internal/keycloak/realm"
 	"github.com/schleuse/schleuse/sidecar/internal/keyring"
 	"github.com/schleuse/schleuse/sidecar/internal/secretfile"
+	"github.com/schleuse/schleuse/sidecar/internal/server"
 )
 
 // liveDeadline bounds all live checks together.
@@ -65,7 +66,7 @@ event log records, clients that use what the gate closes). Nothing is changed.`,
 
 // say tells what is allowed and deserves a second thought.
 func (p program) say(cfg *config.Config) {
-	for _, w := range cfg.Warnings() {
+	for _, w := range server.Warnings(cfg, p.factories) {
 		fmt.Fprintln(p.out, "warning: "+w)
 	}
 	if cfg.Gate != nil {

@@ -33,6 +33,14 @@ func (s settings) Validate() error {
 	return nil
 }
 
+// Warnings has doubts about many tries.
+func (s settings) Warnings() []string {
+	if s.Tries > 100 {
+		return []string{"tries: more than anybody needs"}
+	}
+	return nil
+}
+
 func door(kind string, place flow.Place) extension.Factory {
 	f := extension.Define(kind, func() settings { return settings{Tries: 3} },
 		func(context.Context, extension.Host, settings) (extension.Parts, error) {

@@ -37,32 +37,30 @@ func (e *Engine) Draft(r Record) *Engine {
 }
 
 // Keep stores a draft that stands behind the steps in front, with its
-// progress, and returns the secret that the browser holds of it from now on.
-// held is what is given back at the end. It returns ErrTooManyAttempts as the
-// store does, and ErrNotReady when the draft has nothing to be kept for.
-func (e *Engine) Keep(ctx context.Context, draft Record, held []byte) (Secret, error) {
+// progress, under the secret that the browser holds of it from now on. Nobody
+// else may know it; the same secret for the same draft makes sure that a
+// repetition finds what was kept. held is what is given back at the end. It
+// returns ErrTooManyAttempts as the store does, and ErrNotReady when the draft
+// has nothing to be kept for.
+func (e *Engine) Keep(ctx context.Context, secret Secret, draft Record, held []byte) error {
 	plan := e.Plans[draft.Flow]
 	d := next(plan, draft)
-	if draft.ID != "" || plan.Keycloak || d.act != ask || d.place != Behind || draft.Number == "" {
-		return Secret{}, ErrNotReady
+	if draft.ID != "" || plan.Keycloak || d.act != ask || d.place != Behind || draft.Number == "" || secret == (Secret{}) {
+		return ErrNotReady
 	}
 	draft.Held, draft.Proofs, draft.Kinds, draft.Account, draft.Session = held, nil, nil, "", ""
-	return e.create(ctx, draft)
+	return e.create(ctx, secret, draft)
 }
 
-// create stores a record under a new secret.
-func (e *Engine) create(ctx context.Context, r Record) (Secret, error) {
+// create stores a record under a secret.
+func (e *Engine) create(ctx context.Context, secret Secret, r Record) error {
 	if len(r.Held) > maxHeld {
-		return Secret{}, fault.New(fault.TooLarge, "later", errors.New("what is withheld is over 64 KiB"))
+		return fault.New(fault.TooLarge, "later", errors.New("what is withheld is over 64 KiB"))
 	}
-	secret := NewSecret()
 	r.ID, r.Status, r.Created = secret.ID(), Open, e.Now()
 	r.Expires = r.Created.Add(e.lifetime(r.Flow))
 	r.Parked = r.Parked[:min(len(r.Parked), maxParked)]
-	if err := e.Attempts.Create(ctx, r); err != nil {
-		return Secret{}, err
-	}
-	return secret, nil
+	return e.Attempts.Create(ctx, r)
 }
 
 func (e *Engine) lifetime(flow Name) time.Duration {

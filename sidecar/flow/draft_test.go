@@ -169,8 +169,8 @@ func (d *drafts) keep() flow.AttemptID {
 	if p := d.answer("nect", "right"); p.Step != "nect" || p.Outcome.Kind != flow.IsKeep || d.store.Len() > 0 {
 		d.Fatalf("at %q, outcome %d", p.Step, p.Outcome.Kind)
 	}
-	secret, err := d.Keep(d.Context(), d.draft, []byte("request"))
-	if err != nil {
+	secret := flow.NewSecret()
+	if err := d.Keep(d.Context(), secret, d.draft, []byte("request")); err != nil {
 		d.Fatal(err)
 	}
 	return secret.ID()
@@ -300,7 +300,13 @@ func TestKeepBelievesNoProgressThatProves(t *testing.T) {
 	if p, err := d.Draft(forged).Look(t.Context(), ""); err != nil || p.Step != "nect" || len(p.Record.Proofs) > 0 {
 		t.Errorf("%+v, %v", p, err)
 	}
-	if _, err := d.Keep(t.Context(), forged, nil); !errors.Is(err, flow.ErrNotReady) {
+	if p, err := d.Draft(forged).Look(t.Context(), ""); err != nil || p.Record.Account != "" || p.Record.Session != "" || len(p.Record.Kinds) > 0 {
+		t.Errorf("a draft of somebody: %+v, %v", p.Record, err)
+	}
+	if err := d.Keep(t.Context(), flow.Secret{}, d.draft, nil); !errors.Is(err, flow.ErrNotReady) {
+		t.Errorf("kept without a secret: %v", err)
+	}
+	if err := d.Keep(t.Context(), flow.NewSecret(), forged, nil); !errors.Is(err, flow.ErrNotReady) {
 		t.Errorf("kept with proofs: %v", err)
 	}
 	for name, change := range map[string]func(*flow.Record){
@@ -313,11 +319,11 @@ func TestKeepBelievesNoProgressThatProves(t *testing.T) {
 	} {
 		r := d.draft
 		change(&r)
-		if _, err := d.Keep(t.Context(), r, nil); !errors.Is(err, flow.ErrNotReady) || d.store.Len() > 0 {
+		if err := d.Keep(t.Context(), flow.NewSecret(), r, nil); !errors.Is(err, flow.ErrNotReady) || d.store.Len() > 0 {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := d.Keep(t.Context(), d.draft, make([]byte, 64<<10+1)); fault.KindOf(err) != fault.TooLarge {
+	if err := d.Keep(t.Context(), flow.NewSecret(), d.draft, make([]byte, 64<<10+1)); fault.KindOf(err) != fault.TooLarge {
 		t.Errorf("too much: %v", err)
 	}
 	if _, err := d.Open(t.Context(), d.draft); err == nil {

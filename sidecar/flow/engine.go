@@ -120,7 +120,11 @@ func (e *Engine) Open(ctx context.Context, r Record) (Secret, error) {
 	}
 	fresh := Record{Attempt: r.Attempt, Held: r.Held}
 	fresh.Step, fresh.State, fresh.Kinds = "", nil, nil
-	return e.create(ctx, fresh)
+	secret := NewSecret()
+	if err := e.create(ctx, secret, fresh); err != nil {
+		return Secret{}, err
+	}
+	return secret, nil
 }
 
 // Look says where the attempt stands, and asks the step that is next to begin.
@@ -268,24 +272,37 @@ func (e *Engine) write(ctx context.Context, r Record, c Chamber, out Outcome, a 
 // allowed reports what a step may not say where it stands. A draft proves
 // nothing and costs nothing; what would has to be stored first.
 func (e *Engine) allowed(r Record, out Outcome, resumed bool) error {
-	draft, front := r.ID == "", next(e.Plans[r.Flow], r).place == InFront
+	front := next(e.Plans[r.Flow], r).place == InFront
 	switch out.Kind {
-	case IsDone, IsSend, IsPark:
-		if draft && (!front || out.Kind != IsDone) {
-			return errors.New("an outcome that needs a stored attempt, of a draft: Keep comes first")
+	case IsDone:
+		if r.ID == "" && !front {
+			return errUnkept
+		}
+	case IsSend, IsPark:
+		if r.ID == "" {
+			return errUnkept
 		}
 	case IsKeep:
-		if !draft || front || !resumed {
+		if r.ID != "" || front || !resumed {
 			return errors.New("keeps what is no draft, or without an answer behind the steps in front")
 		}
 	case IsEnter:
-		_, configured := e.Plans[out.Flow]
-		if !draft || !front || !configured || out.Flow == r.Flow {
-			return fmt.Errorf("enters flow %q: not from in front, or it is not configured, or its own", out.Flow)
+		if r.ID != "" || !front {
+			return errors.New("enters another flow, and stands not in front of a draft")
 		}
+		return e.enterable(r, out.Flow)
 	}
 	return nil
 }
+
+func (e *Engine) enterable(r Record, to Name) error {
+	if _, ok := e.Plans[to]; !ok || to == r.Flow {
+		return fmt.Errorf("enters flow %q, which is not configured or is its own", to)
+	}
+	return nil
+}
+
+var errUnkept = errors.New("an outcome that needs a stored attempt, of a draft: Keep comes first")
 
 // rests reports whether the attempt stays at its step.
 func rests(out Outcome) bool { return out.Kind == IsShow || out.Kind == IsSend }

@@ -180,21 +180,21 @@ func (p *planner) place(i int, e Entry) {
 // fits reports whether steps of this place may come here.
 func (p *planner) fits(i int, e Entry, at Place) bool {
 	behind := p.keycloak >= 0 || len(p.plan.Back)+len(p.plan.After) > 0
+	before := len(p.errs)
 	switch {
+	case at != Behind && len(e) > 1:
+		p.fail(i, "an any of steps that identify nobody: let each stand alone")
 	case at == InFront && behind:
 		p.fail(i, "step %q stands in front of everything that needs to know somebody, and nowhere else", e[0])
 	case at == Closing && p.flow == Login:
 		p.fail(i, "step %q acts for somebody without an account: it stands in registration and recovery", e[0])
-	case at == Behind && p.flow == Login && !behind:
+	case at != Behind:
+	case p.flow == Login && !behind:
 		p.fail(i, "step %q needs somebody who has signed in: it stands after keycloak", e[0])
-	case at == Behind && len(p.plan.After) > 0:
+	case len(p.plan.After) > 0:
 		p.fail(i, "step %q identifies a person: it stands before every step that acts for them", e[0])
-	case at != Behind && len(e) > 1:
-		p.fail(i, "an any of steps that identify nobody: let each stand alone")
-	default:
-		return true
 	}
-	return false
+	return len(p.errs) == before
 }
 
 // common returns the place that all steps of an entry share.

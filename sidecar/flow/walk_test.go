@@ -171,7 +171,8 @@ func TestNoWalkOfDraftsProvesAnything(t *testing.T) {
 				p, err = e.Draft(p.Record).Answer(ctx, "", p.Step, in)
 			}
 			if err == nil && p.Outcome.Kind == flow.IsKeep {
-				if secret, err := e.Keep(ctx, p.Record, nil); err == nil {
+				secret := flow.NewSecret()
+				if err := e.Keep(ctx, secret, p.Record, nil); err == nil {
 					ids = append(ids, secret.ID())
 				}
 			}

@@ -2,6 +2,8 @@ package gate
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -63,12 +65,23 @@ func (d drafting) move(ctx context.Context, e *flow.Engine, step flow.StepName) 
 // runDraft carries the person on in what nothing is stored of, and from there
 // to the request that they wanted, or into an attempt.
 func (h *handler) runDraft(w http.ResponseWriter, r *http.Request, x *exchange, q asked, d drafting) error {
+	if done, err := h.goOnKept(w, r, x, q, d); done || err != nil {
+		return err
+	}
 	q.Draft.Client, q.Draft.Address, q.Draft.Language = q.Client, wire.CountedBy(x.address), h.Pages.Language(r)
 	p, err := h.moveDraft(r.Context(), x, q.Draft, d)
 	if err != nil {
 		return err
 	}
 	q.Draft, q.Ways = p.Record, false
+	if p.Outcome.Kind == flow.IsKeep && d.in != nil {
+		return h.keepDraft(w, r, x, q, p, *d.in)
+	}
+	return h.draftStands(w, r, x, q, p)
+}
+
+// draftStands shows where a draft stands.
+func (h *handler) draftStands(w http.ResponseWriter, r *http.Request, x *exchange, q asked, p flow.Position) error {
 	switch {
 	case p.Record.Status != flow.Open:
 		h.Pages.Render(w, r, web.Page{Set: string(p.Record.DenyStep), Name: "denied", Data: h.denied(p.Outcome), Ways: h.startLink(q.Client), Fixed: true})
@@ -77,8 +90,6 @@ func (h *handler) runDraft(w http.ResponseWriter, r *http.Request, x *exchange, 
 		return errors.New("the steps before keycloak are through, and there is no number")
 	case p.Outcome.Kind == flow.IsDone:
 		return h.numberKnown(w, r, x, q)
-	case p.Outcome.Kind == flow.IsKeep && d.in != nil:
-		return h.keepDraft(w, r, x, q, p, *d.in)
 	case p.Step == "":
 		return h.showDraftWays(w, r, x, q)
 	case p.Outcome.Kind == flow.IsShow:
@@ -143,25 +154,63 @@ func (h *handler) keepDraft(w http.ResponseWriter, r *http.Request, x *exchange,
 	if err := h.fact(r.Context(), e); err != nil {
 		return laterFault(err)
 	}
-	secret, err := h.Engine.Keep(r.Context(), p.Record, sealed)
+	secret, known := keptAs(x, q)
+	if !known {
+		secret = flow.NewSecret()
+	}
+	err = h.Engine.Keep(r.Context(), secret, p.Record, sealed)
 	if errors.Is(err, flow.ErrTooManyAttempts) {
 		return fault.New(fault.TooMany, "too_many_attempts", err)
 	}
 	if err != nil {
 		return laterFault(err)
 	}
-	h.giveAttempt(w.Header(), x, secret)
-	h.writeTabs(w.Header(), x.tabs)
-	return h.answerKept(w, r, secret, p.Step, in)
+	return h.inKept(w, r, x, secret, h.answering(p.Step, in))
 }
 
-// answerKept gives the step its answer again. From here on the browser is the
-// attempt's: what it has got with this response counts as brought.
-func (h *handler) answerKept(w http.ResponseWriter, r *http.Request, secret flow.Secret, step flow.StepName, in flow.Input) error {
+// keptAs is the secret under which a draft is kept. One half is the browser's,
+// the other stands sealed in the page, so that a form that comes again, after
+// its answer was lost, finds what it has kept, and no other browser does.
+func keptAs(x *exchange, q asked) (secret flow.Secret, known bool) {
+	half, err := flow.ParseSecret(x.cookies.OwnNamed(pageCookie))
+	if err != nil || q.Half == "" || q.Draft.Number == "" || q.Draft.Flow == flow.Login {
+		return flow.Secret{}, false
+	}
+	mac := hmac.New(sha256.New, half[:])
+	mac.Write([]byte("kept " + q.Half + " " + string(q.Draft.Flow) + " " + string(q.Draft.Number)))
+	return flow.Secret(mac.Sum(nil)), true
+}
+
+// goOnKept goes on in the attempt that this draft has become.
+func (h *handler) goOnKept(w http.ResponseWriter, r *http.Request, x *exchange, q asked, d drafting) (done bool, err error) {
+	secret, known := keptAs(x, q)
+	if !known {
+		return false, nil
+	}
+	_, err = h.Engine.Attempts.Get(r.Context(), secret.ID())
+	switch {
+	case errors.Is(err, flow.ErrNoAttempt):
+		return false, nil
+	case err != nil:
+		return false, laterFault(err)
+	}
+	move := h.Engine.Look
+	if d.in != nil {
+		move = h.answering(q.Draft.Step, *d.in)
+	}
+	return true, h.inKept(w, r, x, secret, move)
+}
+
+// inKept goes on in a stored attempt. From here on the browser is the
+// attempt's: what it gets with this response counts as brought.
+func (h *handler) inKept(w http.ResponseWriter, r *http.Request, x *exchange, secret flow.Secret, move moving) error {
 	id := secret.ID()
-	r = r.Clone(r.Context())
-	r.Header.Add("Cookie", wire.OwnPrefix+id.Tag()+"="+secret.Encode())
-	move := h.answering(step, in)
+	if x.cookies.OwnNamed(id.Tag()) == "" {
+		h.giveAttempt(w.Header(), x, secret)
+		r = r.Clone(r.Context())
+		r.Header.Add("Cookie", wire.OwnPrefix+id.Tag()+"="+secret.Encode())
+	}
+	h.writeTabs(w.Header(), x.tabs)
 	if err := h.moved(w, r, id, move); err != nil {
 		h.Metrics.refused(wire.Auth, err)
 		h.Pages.Error(w, r, err, web.Link{Href: attemptPath(id, ""), Key: "way.back"})
@@ -212,8 +261,12 @@ func (h *handler) renderDraft(w http.ResponseWriter, r *http.Request, x *exchang
 		return err
 	}
 	page.Hidden = []web.Field{{Name: requestField, Value: h.seal(requestField, raw)}, {Name: turnField, Value: newTurn()}}
+	half, err := flow.ParseSecret(x.cookies.OwnNamed(pageCookie))
+	if err != nil {
+		half = flow.NewSecret()
+	}
 	seen := &http.Cookie{
-		Name: wire.OwnPrefix + pageCookie, Value: "1", Path: "/",
+		Name: wire.OwnPrefix + pageCookie, Value: half.Encode(), Path: "/",
 		Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	}
 	w.Header().Add("Set-Cookie", seen.String())

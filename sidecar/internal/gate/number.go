@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -22,7 +23,8 @@ const staffParam = "schleuse_staff"
 const keepAsked = 24 * time.Hour
 
 // pageCookie comes with every number page, so that a browser that takes no
-// cookies is told so: it would be asked for its number for ever.
+// cookies is told so: it would be asked for its number for ever. It holds the
+// browser's half of the secrets of what is kept, see keptAs.
 const pageCookie = "page"
 
 // asked is the request for which a number is asked, as the page carries it:
@@ -38,6 +40,7 @@ type asked struct {
 	At     time.Time
 
 	Draft flow.Record // how far the person has come
+	Half  string      // the page's half of the secret of what is kept, see keptAs
 	Ways  bool        // the page is the choice among ways
 }
 
@@ -49,7 +52,7 @@ func (h *handler) numbered(x *exchange) bool {
 // askNumber shows the first of the steps before Keycloak.
 func (h *handler) askNumber(w http.ResponseWriter, r *http.Request, x *exchange, q asked) error {
 	q.At, q.Client = h.Now(), x.client
-	q.Draft = flow.Record{Attempt: flow.Attempt{Flow: flow.Login}}
+	q.Draft, q.Half = flow.Record{Attempt: flow.Attempt{Flow: flow.Login}}, rand.Text()
 	return h.runDraft(w, r, x, q, drafting{})
 }
 

@@ -2,8 +2,10 @@ package gate_test
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -178,8 +180,39 @@ func TestADraftFormSentTwiceKeepsOnce(t *testing.T) {
 	b := w.browser()
 	page := b.register(authURL("app"))
 	b.draft(page, "digits", "0042").want(http.StatusSeeOther)
-	b.draft(page, "digits", "0042").want(http.StatusOK).shows("ask for digits")
+	if got := b.draft(page, "digits", "1").want(http.StatusSeeOther).location(); !strings.HasPrefix(got, "/schleuse/attempts/") {
+		t.Errorf("leads to %s", got)
+	}
 	if w.attempts.Len() != 1 {
+		t.Errorf("%d attempts", w.attempts.Len())
+	}
+}
+
+// The answer of the form that kept the draft is lost, cookie included; the
+// same form again goes on in what it has kept, and only in this browser.
+func TestALostAnswerLosesNothing(t *testing.T) {
+	w := registering(t)
+	b := w.browser()
+	page := b.register(authURL("app"))
+	form := url.Values{"schleuse_request": {page.hidden("schleuse_request")}, "digits": {"0042"}}
+	for range 2 {
+		before := maps.Clone(b.cookies)
+		b.post(page.action(), form).want(http.StatusSeeOther)
+		b.cookies = before
+	}
+	at := b.post(page.action(), form).want(http.StatusSeeOther).location()
+	b.get(at).want(http.StatusOK).shows("ask for answer")
+	if w.attempts.Len() != 1 {
+		t.Fatalf("%d attempts", w.attempts.Len())
+	}
+	other := w.browser()
+	other.get(authURL("app"))
+	if got := other.post(page.action(), form).want(http.StatusSeeOther).location(); got == at || w.attempts.Len() != 2 {
+		t.Errorf("another browser goes on at %s, %d attempts", got, w.attempts.Len())
+	}
+	// Another number typed on the way back is another attempt.
+	b.kept(b.register(authURL("app")))
+	if w.attempts.Len() != 3 {
 		t.Errorf("%d attempts", w.attempts.Len())
 	}
 }
@@ -288,6 +321,10 @@ func TestAParkedAttemptIsKnownToItsBrowser(t *testing.T) {
 	if len(seen) != 1 {
 		t.Errorf("the attempt knows %v", seen)
 	}
+	b.register(authURL("app"))
+	if len(seen) != 1 {
+		t.Errorf("an open attempt counts as parked: %v", seen)
+	}
 	w.browser().register(authURL("app"))
 	if len(seen) != 0 {
 		t.Error("another browser knows it")
@@ -365,5 +402,62 @@ func TestNothingIsRecalledForADeadSession(t *testing.T) {
 	b.get(held.location())
 	if len(step.log) != 0 || w.keycloak.people["a123456780"].clearance != account.NotCleared {
 		t.Errorf("%v", step.log)
+	}
+}
+
+// The role is there, and a crash came before what Recall answers from was
+// forgotten.
+func TestWhoIsClearedIsOwedNothing(t *testing.T) {
+	var step *makesAccount
+	w := registering(t, func(e *flow.Engine) { step, _ = e.Chambers["password"].Step.(*makesAccount) })
+	b := w.browser()
+	held := b.signIn("app", "a123456780").want(http.StatusSeeOther)
+	step.owed = "id-a123456780"
+	w.keycloak.set("a123456780", account.Cleared)
+	w.clock.Pass(2 * time.Second)
+	b.get(held.location()).want(http.StatusSeeOther)
+	if step.owed != "" || !slices.Equal(step.log, []string{"forget"}) {
+		t.Errorf("owed %q, asked %q", step.owed, step.log)
+	}
+}
+
+// A pushed request is dead by the time; the way on is the client's start.
+func TestAPushedRequestIsNotAskedForAgain(t *testing.T) {
+	w := registering(t)
+	b := w.browser()
+	pushed := w.browser().do(http.MethodPost, oidcPath+"/ext/par/request", url.Values{
+		"client_id": {"app"}, "redirect_uri": {"https://app.test/cb"}, "response_type": {"code"}, "scope": {"openid"},
+	}, func(r *http.Request) { r.Header.Set("Accept", "*/*") })
+	uri := regexp.MustCompile(`"request_uri": ?"([^"]+)"`).FindStringSubmatch(pushed.Body.String())
+	if uri == nil {
+		t.Fatalf("no request_uri: %s", pushed.Body)
+	}
+	page := b.kept(b.register(oidcPath + "/auth?client_id=app&request_uri=" + url.QueryEscape(uri[1])))
+	out := b.answer(page, "answer", "secret").want(http.StatusSeeOther)
+	release := strings.TrimSuffix(out.location(), "/done") + "/release"
+	if got := b.get(release).want(http.StatusSeeOther).location(); got != "https://app.test/" {
+		t.Errorf("leads to %s", got)
+	}
+}
+
+// Extensions' own addresses take what services send, and no foreign form.
+func TestNoForeignFormReachesAnExtension(t *testing.T) {
+	called := 0
+	w := newWorld(t, func(g *gate.Gate) {
+		g.Public = map[string]http.Handler{"nect": http.HandlerFunc(func(http.ResponseWriter, *http.Request) { called++ })}
+	})
+	b := w.browser()
+	site := func(value string) func(*http.Request) {
+		return func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", value) }
+	}
+	b.do(http.MethodPost, "/schleuse/x/nect/return", url.Values{"a": {"1"}}, site("cross-site")).want(http.StatusForbidden)
+	if called != 0 {
+		t.Error("a foreign form came through")
+	}
+	b.do(http.MethodGet, "/schleuse/x/nect/return", nil, site("cross-site")).want(http.StatusOK)
+	b.do(http.MethodPost, "/schleuse/x/nect/callback", nil).want(http.StatusOK)
+	b.do(http.MethodPost, "/schleuse/x/nect/return", url.Values{"a": {"1"}}, site("same-origin")).want(http.StatusOK)
+	if called != 3 {
+		t.Errorf("%d came through, want 3", called)
 	}
 }

@@ -103,6 +103,22 @@ func find(factories []extension.Factory, kind string) (extension.Factory, error)
 		kind, cmp.Or(strings.Join(kinds, ", "), "none"))
 }
 
+// Warnings returns what is allowed in the configuration, and in those of its
+// extensions, and still deserves a second thought.
+func Warnings(cfg *config.Config, factories []extension.Factory) []string {
+	out := cfg.Warnings()
+	cfg.EachExtension(func(key string, e config.Extension) {
+		f, err := find(factories, e.Kind)
+		if err != nil || f.Warnings == nil {
+			return
+		}
+		for _, w := range f.Warnings(e.Config.Decode) {
+			out = append(out, key+": "+w)
+		}
+	})
+	return out
+}
+
 func closeAll(list []opened) error {
 	var errs []error
 	for _, x := range slices.Backward(list) {

@@ -41,7 +41,7 @@ func (s *Server) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, h.close()) }()
-	for _, w := range s.Config.Warnings() {
+	for _, w := range Warnings(s.Config, s.Factories) {
 		s.Log.Warn("configuration", "warning", w)
 	}
 	return h.run(ctx)
