@@ -6,11 +6,14 @@ import "github.com/schleuse/schleuse/e2e/stage"
 func DemoContent(ports stage.Ports) Content {
 	site := ports.SiteURL() + "/"
 	return Content{
-		Roles: []Role{customer(site), newcomer(site), thief(site), staff(ports)},
+		Roles: []Role{customer(site), newcomer(ports), thief(site), staff(ports)},
 		Links: []Link{
 			{"WebCenter, durch die Schleuse", site},
 			{"Postfach im WebCenter", ports.SiteURL() + "/postfach/"},
 			{"Was das WebCenter über einen weiß", ports.SiteURL() + "/profil"},
+			{"Nect, nachgestellt, mit Schaltern für jede Störung", ports.NectURL() + "/"},
+			{"Briefe, die unterwegs sind", ports.HomeURL() + "/letters"},
+			{"Mails, die angekommen sind", ports.HomeURL() + "/mail"},
 			{"Partnerportal, ein Client wie jeder andere", ports.PartnerURL() + "/"},
 			{"OpenID-Metadaten, durch die Schleuse", ports.GateURL() + "/realms/" + stage.Realm + "/.well-known/openid-configuration"},
 			{"Messwerte der Schleuse", stage.Loopback(ports.Internal()) + "/metrics"},
@@ -34,13 +37,21 @@ func customer(site string) Role {
 	}
 }
 
-func newcomer(site string) Role {
+func newcomer(ports stage.Ports) Role {
 	return Role{
-		Title:  "Neuer Kunde",
-		What:   "Mia ist versichert und hat noch kein Konto.",
-		Start:  site,
-		Typed:  []Typed{{"Versichertennummer", stage.Mia.Number}},
-		Expect: []string{"Die Auswahl nach der Nummer ist für jede Nummer dieselbe."},
+		Title: "Neuer Kunde",
+		What:  "Mia ist versichert und hat noch kein Konto. Sie wählt „Zum ersten Mal registrieren“.",
+		Start: ports.SiteURL() + "/",
+		Typed: []Typed{
+			{"Versichertennummer", stage.Mia.Number},
+			{"Bei Nect, nachgestellt: Wer weist sich aus?", "Mia Sophie Neumann"},
+			{"Neues Passwort, zum Beispiel", "Mia-faehrt-Karussell"},
+		},
+		Expect: []string{
+			"Die Auswahl nach der Nummer ist für jede Nummer dieselbe.",
+			"Das Konto entsteht erst mit dem Passwort.",
+			"„Anders ausweisen“ führt zum Brief. Sein Code liegt unter " + ports.HomeURL() + "/letters.",
+		},
 	}
 }
 
@@ -54,7 +65,7 @@ func thief(site string) Role {
 			{"Passwort", stage.Bernd.Password},
 			{"Letzte vier Ziffern der Karte, geraten", "1234"},
 		},
-		Expect: []string{"Nach drei falschen Versuchen ist Schluss.", "Er bekommt weder Cookie noch Code noch Token."},
+		Expect: []string{"Nach drei falschen Versuchen ist mit der Karte Schluss, und Nect braucht Bernds Ausweis.", "Er bekommt weder Cookie noch Code noch Token."},
 	}
 }
 

@@ -54,6 +54,8 @@ type Content struct {
 type Home struct {
 	Content
 	Tail func(context.Context) ([]Entry, error) // the audit's latest entries, newest first
+	// Letters and Mail show what would come by post, at /letters and /mail; may be nil.
+	Letters, Mail http.Handler
 
 	mu      sync.Mutex
 	entries []Entry
@@ -76,6 +78,11 @@ func (h *Home) Handler() http.Handler {
 		entries, err := h.tail(r.Context())
 		render(w, templates, "live.html", liveView{Chambers: Chambers(entries), Entries: entries, Problem: err})
 	})
+	for path, shown := range map[string]http.Handler{"GET /letters": h.Letters, "GET /mail": h.Mail} {
+		if shown != nil {
+			mux.Handle(path, shown)
+		}
+	}
 	return mux
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -73,5 +74,20 @@ func TestTheLivePartShowsAuditAndTrouble(t *testing.T) {
 		if !strings.Contains(body, want) {
 			t.Errorf("the live part does not say %q", want)
 		}
+	}
+}
+
+func TestLettersAreShownNewestFirst(t *testing.T) {
+	folder := fstest.MapFS{
+		"a.json":         {Data: []byte(`{"type":"letter.code","timestamp":"2026-11-24T10:00:00Z","data":{"number":"A123456780","code":"ABCD-EFGH-JKLM","purpose":"registration","url":"http://login.localhost/x#ABCD"}}`)},
+		"b.json":         {Data: []byte(`{"type":"letter.notice","timestamp":"2026-11-24T11:00:00Z","data":{"number":"A123456780","template":"account_created"}}`)},
+		".letter-c.json": {Data: []byte(`{`)},
+	}
+	answer := httptest.NewRecorder()
+	home.Letters(folder).ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), "GET", "/letters", nil))
+	page := answer.Body.String()
+	code, notice := strings.Index(page, "ABCD-EFGH-JKLM"), strings.Index(page, "account_created")
+	if answer.Code != 200 || notice < 0 || code < notice {
+		t.Errorf("%d: %s", answer.Code, page)
 	}
 }

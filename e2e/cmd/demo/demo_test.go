@@ -44,6 +44,7 @@ func TestTheDemoFromStartToEnd(t *testing.T) {
 		t.Errorf("the home page says %s", page.Text())
 	}
 	beTheCustomer(t, content)
+	beTheNewcomer(t, content)
 	live := open(t, v, content.Home+"/live").Text()
 	if !strings.Contains(live, "login.released") || !strings.Contains(live, "Freigabe geschafft") {
 		t.Errorf("the live strip says %s", live)
@@ -169,5 +170,46 @@ func beTheCustomer(t *testing.T, content told) {
 	}
 	if !strings.Contains(page.Text(), "Sie sind angemeldet") {
 		t.Errorf("the way ends at %s with %s", page.URL.Path, page.Text())
+	}
+}
+
+// beTheNewcomer registers as the home page says, with the service that plays
+// Nect.
+func beTheNewcomer(t *testing.T, content told) {
+	t.Helper()
+	typed := content.Roles[1].Typed
+	password := url.Values{"password": {typed[2].Answer}, "again": {typed[2].Answer}}
+	v := visitor.New()
+	page := open(t, v, content.Roles[1].Start)
+	submit := func(field string, fill url.Values) {
+		t.Helper()
+		form, err := page.Form(field)
+		if err == nil {
+			page, err = v.Submit(t.Context(), form, fill)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	submit("number", url.Values{"number": {typed[0].Answer}})
+	submit("schleuse_request", url.Values{"wish": {"register"}})
+	submit("schleuse_request", url.Values{"wish": {"start"}})
+	app, err := page.Link("Zu Nect")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page = open(t, v, app)
+	submit("procedure", url.Values{"person": {typed[0].Answer}, "procedure": {"eid"}, "outcome": {"succeeded"}, "return": {"here"}, "level": {""}})
+	for page.Title() == "Wir warten auf Nect" && t.Context().Err() == nil { // the page asks again by itself
+		time.Sleep(time.Second)
+		page = open(t, v, page.URL.String())
+	}
+	submit("password", password)
+	submit("password", url.Values{"password": {typed[2].Answer}})
+	if !strings.Contains(page.Text(), "Sie sind angemeldet") {
+		t.Errorf("the way ends at %s with %s", page.URL.Path, page.Text())
+	}
+	if letters := open(t, visitor.New(), content.Home+"/letters").Text(); !strings.Contains(letters, "account_created") {
+		t.Errorf("the letters are %s", letters)
 	}
 }

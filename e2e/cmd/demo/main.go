@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/schleuse/schleuse/e2e/home"
+	"github.com/schleuse/schleuse/e2e/mailbox"
+	"github.com/schleuse/schleuse/e2e/nect"
 	"github.com/schleuse/schleuse/e2e/partner"
 	"github.com/schleuse/schleuse/e2e/play"
 	"github.com/schleuse/schleuse/e2e/stage"
@@ -65,13 +67,24 @@ func perform(ctx context.Context, set *play.Play, begun time.Time) error {
 		return err
 	}
 	defer log.Close()
-	schleuse, err := set.Schleuse(ctx, play.Spec{Dir: set.Dir, Log: log})
+	mail := &mailbox.Mailbox{}
+	if err := mail.Open(ctx, set.Ports.Mail()); err != nil {
+		return err
+	}
+	schleuse, err := set.Schleuse(ctx, play.Spec{Dir: set.Dir, Log: log, NectURL: set.Ports.NectURL()})
 	if err != nil {
 		return err
 	}
 	defer schleuse.Stop()
+	if err := identify(ctx, set.Ports, schleuse); err != nil {
+		return err
+	}
 	content := home.DemoContent(set.Ports)
-	if err := open(ctx, set, schleuse, content); err != nil {
+	page := &home.Home{
+		Content: content, Mail: mail, Letters: home.Letters(os.DirFS(filepath.Join(set.Dir, play.LettersFolder))),
+		Tail: func(ctx context.Context) ([]home.Entry, error) { return tail(ctx, set, schleuse) },
+	}
+	if err := open(ctx, set, page); err != nil {
 		return err
 	}
 	if err := tell(set, content, time.Since(begun)); err != nil {
@@ -88,8 +101,16 @@ func perform(ctx context.Context, set *play.Play, begun time.Time) error {
 	}
 }
 
+// identify plays the identification service.
+func identify(ctx context.Context, ports stage.Ports, schleuse *play.Schleuse) error {
+	_, err := nect.Start(ctx, nect.Settings{
+		Addr: fmt.Sprintf("127.0.0.1:%d", ports.Nect()), URL: ports.NectURL(), APIKey: stage.NectKey, Members: schleuse.Members,
+	})
+	return err
+}
+
 // open serves the partner portal and the home page.
-func open(ctx context.Context, set *play.Play, schleuse *play.Schleuse, content home.Content) error {
+func open(ctx context.Context, set *play.Play, page *home.Home) error {
 	portal := partner.New(partner.Settings{
 		Issuer: set.Ports.GateURL() + "/realms/" + stage.Realm, ClientID: "partnerportal", Secret: stage.PartnerSecret,
 		URL: set.Ports.PartnerURL(), HTTP: visitor.New().HTTPClient(),
@@ -97,9 +118,6 @@ func open(ctx context.Context, set *play.Play, schleuse *play.Schleuse, content 
 	if err := play.Serve(ctx, set.Ports.Partner(), portal); err != nil {
 		return err
 	}
-	page := &home.Home{Content: content, Tail: func(ctx context.Context) ([]home.Entry, error) {
-		return tail(ctx, set, schleuse)
-	}}
 	return play.Serve(ctx, set.Ports.Home(), page.Handler())
 }
 
