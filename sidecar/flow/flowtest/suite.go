@@ -229,9 +229,10 @@ func (s suite) bounded() {
 }
 
 func (s suite) failSession() {
-	open, released, other := s.record("sid-1"), s.record("sid-1"), s.record("sid-2")
-	released.Status = flow.Released
+	open, released, parked, other := s.record("sid-1"), s.record("sid-1"), s.record("sid-1"), s.record("sid-2")
+	released.Status, parked.Status = flow.Released, flow.Parked
 	s.create(open)
+	s.create(parked)
 	s.create(released)
 	s.create(other)
 	if err := s.attempts.FailSession(s.Context(), "sid-1", "void"); err != nil {
@@ -241,6 +242,7 @@ func (s suite) failSession() {
 	open.DenyUntil = time.Time{}
 	s.holds(open.ID, open)
 	s.holds(released.ID, released)
+	s.holds(parked.ID, parked)
 	s.holds(other.ID, other)
 	nobody := s.record("")
 	s.create(nobody)
