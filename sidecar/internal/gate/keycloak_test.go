@@ -1,11 +1,9 @@
 package gate_test
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"html"
 	"net/http"
@@ -16,11 +14,7 @@ import (
 	"time"
 
 	"github.com/schleuse/schleuse/sidecar/account"
-	"github.com/schleuse/schleuse/sidecar/member"
 )
-
-// errDown is what the fake's Admin API says when it is down.
-var errDown = errors.New("connection refused")
 
 // person is an account of the fake realm.
 type person struct {
@@ -78,18 +72,6 @@ func (k *keycloak) add(username string, c account.Clearance) *person {
 	p := &person{id: "id-" + username, username: username, password: "pw-" + username, clearance: c}
 	k.people[username] = p
 	return p
-}
-
-func (k *keycloak) set(username string, c account.Clearance) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.people[username].clearance = c
-}
-
-func (k *keycloak) break_(down bool) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.down = down
 }
 
 func (k *keycloak) live(username string) int {
@@ -354,151 +336,6 @@ func claim(token, name string) string {
 	json.Unmarshal(raw, &claims)
 	return claims[name]
 }
-
-// The Admin API.
-
-func (k *keycloak) admin() (unlock func(), err error) {
-	k.mu.Lock()
-	if k.down {
-		err = errDown
-	}
-	return k.mu.Unlock, err
-}
-
-func (k *keycloak) byID(id account.ID) *person {
-	for _, p := range k.people {
-		if p.id == string(id) {
-			return p
-		}
-	}
-	return nil
-}
-
-func (k *keycloak) Find(_ context.Context, number member.KVNR) (account.Account, error) {
-	unlock, err := k.admin()
-	defer unlock()
-	if p := k.people[number.Username()]; err == nil && p != nil {
-		return account.Account{ID: account.ID(p.id), Username: p.username, Enabled: true}, nil
-	}
-	return account.Account{}, errors.Join(err, account.ErrNotFound)
-}
-
-func (k *keycloak) Get(_ context.Context, id account.ID) (account.Account, error) {
-	unlock, err := k.admin()
-	defer unlock()
-	if err != nil {
-		return account.Account{}, err
-	}
-	p := k.byID(id)
-	if p == nil {
-		return account.Account{}, account.ErrNotFound
-	}
-	return account.Account{ID: id, Username: p.username, Enabled: true}, nil
-}
-
-func (k *keycloak) Clearance(_ context.Context, id account.ID) (account.Clearance, error) {
-	unlock, err := k.admin()
-	defer unlock()
-	k.lookedUp++
-	if err != nil {
-		return account.Unknown, err
-	}
-	if p := k.byID(id); p != nil {
-		return p.clearance, nil
-	}
-	return account.NotCleared, nil
-}
-
-func (k *keycloak) Grant(_ context.Context, id account.ID) error {
-	unlock, err := k.admin()
-	defer unlock()
-	if err == nil {
-		k.byID(id).clearance = account.Cleared
-	}
-	return err
-}
-
-func (k *keycloak) Alive(_ context.Context, id account.ID, sid account.SID) (bool, error) {
-	unlock, err := k.admin()
-	defer unlock()
-	p := k.sessions[string(sid)]
-	return err == nil && p != nil && p.id == string(id), err
-}
-
-func (k *keycloak) End(_ context.Context, sid account.SID) error {
-	unlock, err := k.admin()
-	defer unlock()
-	if err == nil {
-		k.ended = append(k.ended, string(sid))
-		delete(k.sessions, string(sid))
-	}
-	return err
-}
-
-func (k *keycloak) Authenticators(_ context.Context, id account.ID) ([]account.Authenticator, error) {
-	unlock, err := k.admin()
-	defer unlock()
-	if err != nil {
-		return nil, err
-	}
-	return append([]account.Authenticator(nil), k.byID(id).authenticators...), nil
-}
-
-func (k *keycloak) RemoveAuthenticator(_ context.Context, id account.ID, authenticator string) error {
-	unlock, err := k.admin()
-	defer unlock()
-	if err != nil {
-		return err
-	}
-	p := k.byID(id)
-	var kept []account.Authenticator
-	for _, a := range p.authenticators {
-		if a.ID != authenticator {
-			kept = append(kept, a)
-		}
-	}
-	p.authenticators = kept
-	return nil
-}
-
-func (k *keycloak) Create(_ context.Context, n account.New) (account.ID, error) {
-	unlock, err := k.admin()
-	defer unlock()
-	if err != nil {
-		return "", err
-	}
-	name := n.Number.Username()
-	if k.people[name] != nil {
-		return "", account.ErrExists
-	}
-	k.people[name] = &person{id: "made-" + name, username: name, password: n.Password, clearance: account.NotCleared}
-	return account.ID(k.people[name].id), nil
-}
-
-func (k *keycloak) SetPassword(_ context.Context, id account.ID, password string) error {
-	unlock, err := k.admin()
-	defer unlock()
-	if err == nil {
-		k.byID(id).password = password
-	}
-	return err
-}
-
-func (k *keycloak) EndAll(_ context.Context, id account.ID) error {
-	unlock, err := k.admin()
-	defer unlock()
-	if err != nil {
-		return err
-	}
-	for sid, p := range k.sessions {
-		if p.id == string(id) {
-			delete(k.sessions, sid)
-		}
-	}
-	return nil
-}
-
-var _ account.Accounts = (*keycloak)(nil)
 
 // day is a day of 2026.
 func day(month time.Month, d int) time.Time { return time.Date(2026, month, d, 12, 0, 0, 0, time.UTC) }
