@@ -257,6 +257,40 @@ func TestSignaturesOfCallbacks(t *testing.T) {
 	}
 }
 
+// A repetition, whose id is the same, counts after our own 503.
+func TestASignedCallbackThatCannotBeStoredIsToBeRepeated(t *testing.T) {
+	at := newService(t)
+	w := at.world(t, "pending", fmt.Sprintf("callback: {verify: hmac, key_files: [%s]}", at.file(newSecret)))
+	w.presses(w.attempt(1, flow.Registration), "start")
+	c := at.last()
+	stamp := w.Clock.Now()
+	tell := func(want, queued int) {
+		t.Helper()
+		hook, err := standardwebhooks.NewWebhook(newSecret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		signature, err := hook.Sign("1", stamp, []byte("x"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := calls(t, http.MethodPost, c.callback+"/"+c.id, "x", "Webhook-Id", "1",
+			"Webhook-Timestamp", strconv.FormatInt(stamp.Unix(), 10), "Webhook-Signature", signature)
+		if n := len(w.Outbox.Queued()); got != want || n != queued {
+			t.Errorf("status %d, %d messages; want %d, %d", got, n, want, queued)
+		}
+		w.Clock.Pass(3 * time.Second)
+	}
+	w.Outbox.Break(fmt.Errorf("down"))
+	tell(503, 0)
+	w.Outbox.Break(nil)
+	w.Counters.Break(fmt.Errorf("down"))
+	tell(503, 0)
+	w.Counters.Break(nil)
+	tell(204, 1)
+	tell(204, 1)
+}
+
 func TestACallbackThatCannotBeStoredIsToBeRepeated(t *testing.T) {
 	w := in(t, "pending")
 	a := w.attempt(1, flow.Registration)

@@ -171,6 +171,9 @@ func (d *door) called(w http.ResponseWriter, r *http.Request) {
 		return
 	case whose == genuine:
 		err = d.queue(ctx, ident.CaseID(strings.ToLower(r.PathValue("case"))))
+		if err == nil { // only then: what is answered with 503 comes again
+			err = d.verifier.taken(ctx, r.Header)
+		}
 	}
 	if err != nil {
 		d.host.Log.ErrorContext(ctx, "a callback is lost", "error", err)
