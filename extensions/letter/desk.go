@@ -30,10 +30,20 @@ type issued struct {
 	UsedAt time.Time      `json:",omitzero"`
 }
 
-// lastOrder is the last letter for a number and a purpose.
+// lastOrder is the last letter for a number and a purpose. It keeps another one
+// back until Next, unless its code was used.
 type lastOrder struct {
 	Order string
-	At    time.Time
+	Next  time.Time
+	Used  bool `json:",omitempty"`
+}
+
+// bars reports whether no letter may go out for an order.
+func (l lastOrder) bars(order string) bool {
+	if l.Order == order {
+		return l.Used // a repetition, and the letter did its work
+	}
+	return l.Order != "" && !l.Used
 }
 
 // keepIssued is how long a code's record outlives the code, so that somebody
@@ -82,9 +92,12 @@ func (d *desk) deliver(ctx context.Context, m extension.Message) error {
 	return err
 }
 
-// wanted reports whether a letter may go to this person, and no other one for
-// the same purpose went out a short while ago.
+// wanted reports whether a letter may go to this person, its code is good, and
+// none with a code that still serves went out a short while ago.
 func (d *desk) wanted(ctx context.Context, o order) (bool, error) {
+	if !d.host.Now().Before(d.until(o)) {
+		return false, nil
+	}
 	m, err := d.host.Members.Find(ctx, o.Number)
 	switch {
 	case errors.Is(err, member.ErrNotFound):
@@ -96,8 +109,11 @@ func (d *desk) wanted(ctx context.Context, o order) (bool, error) {
 		return false, nil
 	}
 	last, _, err := d.lastOrder(ctx, o.Purpose, o.Number)
-	return last.Order == "" || last.Order == o.ID, err
+	return !last.bars(o.ID), err
 }
+
+// until is when an order's code is too old.
+func (d *desk) until(o order) time.Time { return o.At.Add(d.config.Valid) }
 
 func (d *desk) perHour() extension.Limit {
 	return extension.Limit{Name: "letters", Subject: "all", Max: d.config.LettersPerHour, Window: time.Hour}
@@ -122,8 +138,11 @@ func (d *desk) pace(ctx context.Context) error {
 func (d *desk) issue(ctx context.Context, o order) error {
 	records := d.host.Records.About(extension.Subject{Number: o.Number})
 	last, version, err := d.lastOrder(ctx, o.Purpose, o.Number)
+	until := d.until(o)
 	if err == nil && last.Order != o.ID {
-		err = put(ctx, records, orderKey(o.Purpose, o.Number), version, lastOrder{o.ID, d.host.Now()}, d.config.Again)
+		again := min(d.config.Again, until.Sub(d.host.Now())) // whoever holds an old code needs another
+		last = lastOrder{Order: o.ID, Next: d.host.Now().Add(again)}
+		err = put(ctx, records, orderKey(o.Purpose, o.Number), version, last, again)
 	}
 	if err != nil {
 		return fmt.Errorf("noting an order: %w", err)
@@ -131,7 +150,6 @@ func (d *desk) issue(ctx context.Context, o order) error {
 	key := codeKey(o.Purpose, o.Number, o.Code)
 	_, version, err = records.Get(ctx, key)
 	if err == nil && version == 0 {
-		until := o.At.Add(d.config.Valid)
 		err = put(ctx, records, key, 0, issued{Order: o.ID, Until: until}, until.Add(keepIssued).Sub(d.host.Now()))
 	}
 	if err != nil {
@@ -151,6 +169,22 @@ func (d *desk) withdraw(ctx context.Context, o order) error {
 		if err != nil {
 			return fmt.Errorf("withdrawing an order: %w", err)
 		}
+	}
+	return nil
+}
+
+// settle notes that the code of an order was used: the person holds no other,
+// and gets one as soon as they order it.
+func (d *desk) settle(ctx context.Context, purpose flow.Name, number member.KVNR, order string) error {
+	last, version, err := d.lastOrder(ctx, purpose, number)
+	keep := last.Next.Sub(d.host.Now())
+	if err == nil && last.Order == order && !last.Used && keep > 0 {
+		last.Used = true
+		records := d.host.Records.About(extension.Subject{Number: number})
+		err = put(ctx, records, orderKey(purpose, number), version, last, keep)
+	}
+	if err != nil && !errors.Is(err, extension.ErrStale) { // the same answer settles it at this moment
+		return fmt.Errorf("settling an order: %w", err)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -107,6 +108,95 @@ func TestOneLetterAWeekForAPurpose(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("60 days after the first (-want +got):\n%s", diff)
+	}
+}
+
+// uses brings a code in a stored attempt, as if it were the last thing done there.
+func (s *scene) uses(code string, id byte) string {
+	s.Helper()
+	a := s.Attempt()
+	kept(a)
+	a.ID = flow.Secret{id}.ID()
+	return s.says(a, extensiontest.Post("code", code))
+}
+
+// printed empties the folder, as the print service does.
+func (s *scene) printed() {
+	s.Helper()
+	for id := range s.posted() {
+		if err := os.Remove(filepath.Join(s.folder, id+".json")); err != nil {
+			s.Fatal(err)
+		}
+	}
+}
+
+func TestWhoseCodeIsUsedGetsAnotherLetterAtOnce(t *testing.T) {
+	s := open(t, "")
+	s.order(nil)
+	body := s.Outbox.Queued()[0].Body
+	first := s.only(s.posted()).Data["code"]
+	for range 2 { // the second time after a crash
+		if got := s.uses(first, 2); got != "done" {
+			t.Fatal(got)
+		}
+	}
+	if got := s.uses(first, 3); got != "problem.used" {
+		t.Fatal(got)
+	}
+	s.printed()
+	if err := s.Outbox.Put(t.Context(), "repeated", body, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.posted(); len(got) != 0 {
+		t.Fatal("the letter whose code was used went out again")
+	}
+	s.order(nil)
+	s.only(s.posted())
+	if got := s.uses(first, 2); got != "done" {
+		t.Errorf("the first one where it was used: %s", got)
+	}
+	s.order(nil) // the second one is good: there is no third
+	s.only(s.posted())
+}
+
+func TestAnEarlierCodeThatIsUsedLeavesTheLaterLetterAlone(t *testing.T) {
+	s := open(t, "")
+	s.order(nil)
+	first := s.only(s.posted()).Data["code"]
+	s.Clock.Pass(7 * day)
+	s.order(nil)
+	if got := s.posted(); len(got) != 2 {
+		t.Fatalf("%d letters", len(got))
+	}
+	if got := s.uses(first, 2); got != "done" {
+		t.Fatal(got)
+	}
+	s.order(nil)
+	if got := s.posted(); len(got) != 2 {
+		t.Errorf("%d letters, though the second is good", len(got))
+	}
+}
+
+func TestWhoseCodeExpiredGetsAnotherLetter(t *testing.T) {
+	s := open(t, "valid: 2d")
+	s.order(nil)
+	s.Clock.Pass(day) // it waits a day before it is printed
+	first := s.only(s.posted()).Data["code"]
+	s.Clock.Pass(day)
+	if got := s.says(s.draft("192.0.2.7/32"), extensiontest.Post("code", first)); got != "problem.expired" {
+		t.Fatal(got)
+	}
+	s.order(nil)
+	if got := s.posted(); len(got) != 2 {
+		t.Errorf("%d letters, want another one", len(got))
+	}
+	s.order(func(a *flow.Attempt) { a.Flow = flow.Recovery })
+	if err := s.Outbox.Put(t.Context(), "late", s.Outbox.Queued()[0].Body, 7*day); err != nil {
+		t.Fatal(err)
+	}
+	s.Clock.Pass(2 * day)
+	if got := s.posted(); len(got) != 2 || len(s.Outbox.Queued()) != 0 {
+		t.Errorf("%d letters, %d orders wait, though the code is too old", len(got), len(s.Outbox.Queued()))
 	}
 }
 

@@ -63,7 +63,7 @@ func (s *step) queue(ctx context.Context, a *flow.Attempt) error {
 		return fmt.Errorf("encoding an order: %w", err)
 	}
 	about := extension.Subject{Number: a.Number, Account: a.Account}
-	return s.host.Outbox.About(about).Put(ctx, "order/"+o.ID, body, keepOrder)
+	return s.host.Outbox.About(about).Put(ctx, "order/"+o.ID, body, min(keepOrder, s.config.Valid))
 }
 
 // hindrance says to somebody who has signed in why no letter would come.
@@ -76,10 +76,10 @@ func (s *step) hindrance(ctx context.Context, a *flow.Attempt) (*flow.Problem, e
 		return &flow.Problem{Key: "problem.no_address"}, nil
 	}
 	last, _, err := s.lastOrder(ctx, a.Flow, a.Number)
-	if err != nil || last.Order == "" {
+	if err != nil || !last.bars("") {
 		return nil, err
 	}
-	return &flow.Problem{Key: "problem.under_way", Args: map[string]any{"From": last.At.Add(s.config.Again)}}, nil
+	return &flow.Problem{Key: "problem.under_way", Args: map[string]any{"From": last.Next}}, nil
 }
 
 // orders bounds what one address orders, as each letter costs, and disturbs

@@ -96,7 +96,7 @@ func refuse(refused string, err error) (flow.Outcome, error) {
 
 func (s *step) show(a *flow.Attempt) flow.Outcome {
 	if ordered(a) {
-		data := orderedData{Again: s.config.Again, Valid: s.config.Valid, Phone: s.host.Help}
+		data := orderedData{Again: min(s.config.Again, s.config.Valid), Valid: s.config.Valid, Phone: s.host.Help}
 		return flow.Show(flow.View{Page: "ordered", Data: data})
 	}
 	return ask(a, "")
@@ -175,6 +175,9 @@ func (s *step) right(ctx context.Context, a *flow.Attempt, key string, found iss
 	}
 	if err == nil && found.Used != a.ID {
 		return out, "used", nil
+	}
+	if err == nil {
+		err = s.settle(ctx, a.Flow, a.Number, found.Order)
 	}
 	if err == nil {
 		err = s.record(ctx, a, "ok")
