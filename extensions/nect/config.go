@@ -65,6 +65,9 @@ type Config struct {
 	// FromAge is the age in years from which one may have an own account, 0 to
 	// 18; 0 leaves it to the status in the master data.
 	FromAge int `yaml:"from_age"`
+	// Evidence is how long it is kept how somebody was identified, also after
+	// they are forgotten. 1 day to 10 years.
+	Evidence time.Duration `yaml:"evidence"`
 }
 
 // Service is where cases of one level are made.
@@ -111,7 +114,7 @@ func defaults() Config {
 	return Config{
 		Level: Substantial, Procedures: []string{"eid", "epass", "selfie_ident"}, Timeout: 8 * time.Second,
 		Callback: Callback{Verify: None}, Return: PerCase, PerNumber: 5, PerAddress: 50, PerDay: 20_000,
-		FromAge: member.OwnAccountAge,
+		FromAge: member.OwnAccountAge, Evidence: 730 * day,
 	}
 }
 
@@ -162,6 +165,7 @@ func (c Config) Validate() error {
 		between("per_address", c.PerAddress, 1, 1000),
 		between("per_day", c.PerDay, 1, 1_000_000),
 		between("from_age", c.FromAge, 0, 18),
+		between("evidence", c.Evidence, day, 3650*day),
 	)...)
 }
 

@@ -31,6 +31,8 @@ func TestConfiguration(t *testing.T) {
 		base + "per_address: 0":                                 "per_address",
 		base + "per_day: 0":                                     "per_day",
 		base + "from_age: 19":                                   "from_age",
+		base + "evidence: 23h":                                  "evidence",
+		base + "evidence: 90000h":                               "evidence",
 		base + "return: elsewhere":                              "return",
 		base + "accept_relay: true":                             "accept_relay",
 		base + "callback: {verify: none, key_files: [a]}":       "key_files",

@@ -27,3 +27,6 @@ func ReadResult(raw []byte, id ident.CaseID) (ident.Result, error) { return read
 
 // ReadOpened reads an answer about a new case.
 func ReadOpened(raw []byte) (ident.Opened, error) { return readOpened(raw) }
+
+// EvidenceKey is where the evidence of a case is stored.
+func EvidenceKey(id string) string { return evidenceKey(ident.CaseID(id)) }

@@ -242,6 +242,9 @@ func (s *step) pass(ctx context.Context, a *flow.Attempt, r record) (flow.Outcom
 	case r.Spent != a.ID || !r.passes():
 		return show("before"), nil
 	}
+	if err := s.prove(ctx, r); err != nil {
+		return later(err)
+	}
 	note := "nect " + r.Result.Procedure + " " + r.Result.Level + " " + string(r.Case) + " " + r.Result.Verdict.String()
 	return flow.Done(flow.Proof{Kind: kind, At: r.Result.At, Note: note}), nil
 }
