@@ -22,6 +22,7 @@
 //	hold.go, held.go   what is kept from the browser, and how
 //	attempts.go        the pages of an attempt, whose it is, what is next
 //	release.go         grant, and what leaves: once, alive, cleared
+//	evidence.go        what is written down beside the role
 //	authenticators.go  the review of means of signing in
 //	token.go           token: grants, codes, and whose the tokens are
 //	ending.go          ending sessions, between two entries of the audit
@@ -32,6 +33,18 @@
 // every answer comes back through respond. An answer of the gate's own takes
 // Keycloak's place as an error of type instead, so that no rule can write
 // after another has.
+//
+// # What holds of a recovery, and when
+//
+// With the new password every session has ended. With the review every means
+// of signing in that its owner does not know is gone; then all sessions end
+// once more, before the role is given. Whoever leaves in between, at the page
+// of the review, has the new password, and nothing else has changed: what a
+// thief has planted is still there, and an account that was cleared before is
+// cleared still, so that it opens with that. For a day the same browser finds
+// the review again at the address of its attempt; else a recovery begun anew
+// leads there. An account that is not cleared opens with nothing: its next
+// login asks for an identification, and for the review.
 //
 // # What it takes for granted
 //

@@ -4,11 +4,13 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/schleuse/schleuse/sidecar/account"
 	"github.com/schleuse/schleuse/sidecar/audit"
+	"github.com/schleuse/schleuse/sidecar/flow"
 )
 
 // endTime bounds one remote change. It outlives the request that caused it:
@@ -42,6 +44,27 @@ func (h *handler) end(ctx context.Context, e ending) error {
 		return fmt.Errorf("ending a session: %w", err)
 	}
 	h.Metrics.ended(e.Why)
+	return nil
+}
+
+// endAll ends every session of an account that was given (back) to its owner.
+// The step that set the password has done so, but whoever had planted a means
+// of signing in came back with it until the review had removed it. The owner
+// signs in afterwards. It may be repeated.
+func (h *handler) endAll(ctx context.Context, rec flow.Record) error {
+	if signedIn(rec) { // with a session that is the owner's own
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
+	defer cancel()
+	e := audit.Entry{
+		Action: "session.end_all", Client: rec.Client, Person: rec.Account,
+		Detail: map[string]string{"reason": string(rec.Flow)},
+	}
+	err := h.remote(ctx, e, func() error { return h.Accounts.EndAll(ctx, rec.Account) })
+	if err != nil && !errors.Is(err, account.ErrExempt) {
+		return fmt.Errorf("ending all sessions: %w", err)
+	}
 	return nil
 }
 

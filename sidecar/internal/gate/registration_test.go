@@ -151,7 +151,7 @@ func TestARegistrationFromTheNumberToTheFirstLogin(t *testing.T) {
 	if code := codeOf(b.password(login, strings.ToLower(newcomer), "secret")); code == "" {
 		t.Error("no code after the first login")
 	}
-	want := []string{"registration.begun", "registration.passed", "registration.passed", "role.grant", "role.grant", "registration.ended", "registration.ended", "login.passed"}
+	want := []string{"registration.begun", "registration.passed", "registration.passed", "session.end_all", "session.end_all", "role.grant", "role.grant", "registration.ended", "registration.ended", "login.passed"}
 	if got := w.audit.Actions(); !slices.Equal(got, want) {
 		t.Errorf("audit %q, want %q", got, want)
 	}

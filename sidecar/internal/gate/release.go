@@ -62,11 +62,14 @@ func (h *handler) done(w http.ResponseWriter, r *http.Request) error {
 // grant makes a proven person a cleared one. Each part may be repeated, after
 // a crash at any point between them.
 func (h *handler) grant(ctx context.Context, rec flow.Record) error {
+	if err := h.endAll(ctx, rec); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
 	defer cancel()
 	e := audit.Entry{
 		Action: "role.grant", Client: rec.Client, Person: rec.Account,
-		Detail: map[string]string{"proofs": strings.Join(rec.Kinds, " ")},
+		Detail: evidence(rec),
 	}
 	err := h.remote(ctx, e, func() error { return h.Accounts.Grant(ctx, rec.Account) })
 	h.clear.forget(rec.Account)
