@@ -135,7 +135,7 @@ func TestCasesAreCapped(t *testing.T) {
 	w.Members.Put(other())
 	b := w.attempt(5, flow.Registration)
 	b.Number = other().KVNR
-	w.expect(w.presses(b, "start"), "denied.too_many") // the address
+	w.expect(w.presses(b, "start"), "denied.full") // the address
 	b.Address = address("198.51.100.1/32")
 	w.expect(w.presses(b, "start"), "jump")
 	w.Clock.Pass(24 * time.Hour)

@@ -63,6 +63,7 @@ type record struct {
 	Code    []byte    `json:",omitempty"` // keyed image of the code that another browser shows
 	CodeAt  time.Time `json:",omitzero"`
 	Result  result
+	Full    bool           `json:",omitempty"` // Nect has a result, and there was no room to compare it
 	Asked   time.Time      `json:",omitzero"`  // when the result was last asked for
 	Lease   time.Time      `json:",omitzero"`  // until when somebody is asking
 	Spent   flow.AttemptID `json:",omitempty"` // the attempt that was passed with it

@@ -62,6 +62,9 @@ type Config struct {
 	PerNumber  int `yaml:"per_number"`
 	PerAddress int `yaml:"per_address"`
 	PerDay     int `yaml:"per_day"`
+	// MismatchesPerAddress is how many foreign documents one address bears in 24
+	// hours, 1 to 1000. More than that wait, the right ones too.
+	MismatchesPerAddress int `yaml:"mismatches_per_address"`
 	// FromAge is the age in years from which one may have an own account, 0 to
 	// 18; 0 leaves it to the status in the master data.
 	FromAge int `yaml:"from_age"`
@@ -113,7 +116,7 @@ const (
 func defaults() Config {
 	return Config{
 		Level: Substantial, Procedures: []string{"eid", "epass", "selfie_ident"}, Timeout: 8 * time.Second,
-		Callback: Callback{Verify: None}, Return: PerCase, PerNumber: 5, PerAddress: 50, PerDay: 20_000,
+		Callback: Callback{Verify: None}, Return: PerCase, PerNumber: 5, PerAddress: 50, PerDay: 20_000, MismatchesPerAddress: 20,
 		FromAge: member.OwnAccountAge, Evidence: 730 * day,
 	}
 }
@@ -164,6 +167,7 @@ func (c Config) Validate() error {
 		between("per_number", c.PerNumber, 1, 20),
 		between("per_address", c.PerAddress, 1, 1000),
 		between("per_day", c.PerDay, 1, 1_000_000),
+		between("mismatches_per_address", c.MismatchesPerAddress, 1, 1000),
 		between("from_age", c.FromAge, 0, 18),
 		between("evidence", c.Evidence, day, 3650*day),
 	)...)

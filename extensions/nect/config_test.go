@@ -29,6 +29,7 @@ func TestConfiguration(t *testing.T) {
 		base + "timeout: 1m":                                    "timeout",
 		base + "per_number: 0":                                  "per_number",
 		base + "per_address: 0":                                 "per_address",
+		base + "mismatches_per_address: 0":                      "mismatches_per_address",
 		base + "per_day: 0":                                     "per_day",
 		base + "from_age: 19":                                   "from_age",
 		base + "evidence: 23h":                                  "evidence",

@@ -2,6 +2,7 @@ package nect
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/schleuse/schleuse/sidecar/extension"
@@ -12,16 +13,18 @@ const (
 	day = 24 * time.Hour
 	// codeTries is how often the code of another browser may be typed.
 	codeTries = 3
-	// mismatches is how many foreign documents one attempt bears, and
-	// mismatchesPerAddress one address in a day.
-	mismatches           = 2
-	mismatchesPerAddress = 20
+	// mismatches is how many foreign documents one attempt bears.
+	mismatches = 2
+	// alarming is how many foreign documents for one number in a day alarm.
+	alarming = 3
 	// slot is how often a case is made when the day's number is over.
 	slot = 5 * time.Second
 	// hints is how many callbacks of one case lead to anything, and hintPause
 	// how close they may follow each other: the others tell nothing new.
 	hints     = 100
 	hintPause = 2 * time.Second
+	// ofAddress ends the names of the limits that people share.
+	ofAddress = "_address"
 )
 
 // caps bound what cases cost, and guessing.
@@ -34,6 +37,7 @@ type caps struct {
 // standing says whether a case may be made.
 type standing struct {
 	refused bool
+	shared  bool      // because of all who share an address
 	until   time.Time // when it is no more refused; zero = not by itself
 	busy    bool      // too many people at the same moment: in a moment it may
 	alarmed bool      // the day's number is over
@@ -49,7 +53,7 @@ func (c caps) own(a *flow.Attempt) []extension.Limit {
 	about := extension.Subject{Number: a.Number, Account: a.Account}
 	return []extension.Limit{
 		{Name: "cases", Subject: who, Max: c.config.PerNumber, Window: day, About: about},
-		{Name: "cases_address", Subject: a.Address.String(), Max: c.config.PerAddress, Window: day},
+		{Name: "cases" + ofAddress, Subject: a.Address.String(), Max: c.config.PerAddress, Window: day},
 	}
 }
 
@@ -67,14 +71,18 @@ func (c caps) slowly() extension.Limit {
 func (c caps) look(ctx context.Context, a *flow.Attempt) (standing, error) {
 	limits := append(c.own(a), c.foreign(record{Attempt: a.ID, Address: a.Address.String()})...)
 	t, err := c.counters.Look(ctx, limits...)
-	return standing{refused: !t.OK, until: t.Until}, err
+	return refusal(t), err
+}
+
+func refusal(t extension.Taken) standing {
+	return standing{refused: !t.OK, shared: strings.HasSuffix(t.Limit, ofAddress), until: t.Until}
 }
 
 // take counts a case that is about to be made.
 func (c caps) take(ctx context.Context, a *flow.Attempt) (standing, error) {
 	own, err := c.counters.Take(ctx, c.own(a)...)
 	if err != nil || !own.OK {
-		return standing{refused: !own.OK, until: own.Until}, err
+		return refusal(own), err
 	}
 	all, err := c.counters.Take(ctx, c.today())
 	if err != nil || all.OK {
@@ -104,11 +112,16 @@ func (c caps) code(r record) extension.Limit {
 // foreign counts documents of somebody else in one attempt and at one address.
 // What is no attempt yet has none of its own.
 func (c caps) foreign(r record) []extension.Limit {
-	out := []extension.Limit{{Name: "mismatch_address", Subject: r.Address, Max: mismatchesPerAddress, Window: day}}
+	out := []extension.Limit{{Name: "mismatch" + ofAddress, Subject: r.Address, Max: c.config.MismatchesPerAddress, Window: day}}
 	if r.Attempt != "" {
 		out = append(out, extension.Limit{Name: "mismatch", Subject: string(r.Attempt), Max: mismatches, Window: keep, About: r.subject()})
 	}
 	return out
+}
+
+// person counts foreign documents for one number, whether anybody has it.
+func (c caps) person(r record) extension.Limit {
+	return extension.Limit{Name: "mismatch_number", Subject: string(r.Number), Max: alarming, Window: day, About: r.subject()}
 }
 
 // hint counts a callback of a case.

@@ -70,8 +70,11 @@ func (s *step) begun(ctx context.Context, a *flow.Attempt) (flow.Outcome, error)
 
 // tooMany is the key for who has used up their cases.
 func tooMany(at standing) string {
-	if at.until.IsZero() {
+	switch {
+	case at.until.IsZero():
 		return "denied.used_up"
+	case at.shared:
+		return "denied.full"
 	}
 	return "denied.too_many"
 }

@@ -82,6 +82,8 @@ func (s *step) result(ctx context.Context, a *flow.Attempt, r record) (flow.Outc
 		return ended(r), nil
 	case r.over(s.host.Now()):
 		return show("expired"), nil
+	case r.Full:
+		return show("full"), nil
 	}
 	return wait("waiting"), nil
 }

@@ -32,6 +32,10 @@ type hint struct {
 // errAsking says that somebody else is asking for the same result.
 var errAsking = errors.New("the result is being asked for")
 
+// errFull says that too many foreign documents came from an address: a result
+// is compared when there is room again.
+var errFull = errors.New("no room to compare the result: too many foreign documents from this address")
+
 // run delivers hints: each leads to one question to Nect.
 func (s *step) run(ctx context.Context) error {
 	return s.host.Outbox.Deliver(ctx, func(ctx context.Context, m extension.Message) error {
@@ -64,7 +68,7 @@ func (s *step) pull(ctx context.Context, r record, pause time.Duration) (record,
 		if now.Case != r.Case || !now.Lease.Equal(r.Lease) {
 			return errSame
 		}
-		now.Lease = time.Time{}
+		now.Lease, now.Full = time.Time{}, errors.Is(err, errFull)
 		if err == nil && moves(now.Result.State, got.State) {
 			now.Result = got
 		}
@@ -134,37 +138,48 @@ func (s *step) compare(ctx context.Context, r record, p ident.Person) (ident.Ver
 	if err != nil {
 		return 0, "", err
 	}
+	if !taken.OK {
+		return 0, "", errFull
+	}
 	on, err := s.host.Members.Find(ctx, r.Number)
 	unknown := errors.Is(err, member.ErrNotFound)
 	if err != nil && !unknown {
-		return 0, "", errors.Join(err, s.untake(ctx, r, taken))
+		return 0, "", errors.Join(err, s.untake(ctx, r))
 	}
 	var namesakes []member.Member
 	if !unknown {
 		if namesakes, err = member.Namesakes(ctx, s.host.Members, r.Number); err != nil {
-			return 0, "", errors.Join(err, s.untake(ctx, r, taken))
+			return 0, "", errors.Join(err, s.untake(ctx, r))
 		}
 	}
 	verdict := ident.Compare(on, namesakes, p)
-	if unknown || !taken.OK || verdict == 0 {
-		return ident.Mismatch, "", nil
-	}
-	if verdict == ident.Mismatch {
-		return verdict, "", nil
+	if unknown || verdict == 0 || verdict == ident.Mismatch {
+		return ident.Mismatch, "", s.alarm(ctx, r)
 	}
 	refusal := ""
 	if verdict == ident.Match {
 		refusal = on.Standing(s.host.Now(), s.config.FromAge).Refusal()
 	}
-	return verdict, refusal, s.untake(ctx, r, taken)
+	return verdict, refusal, s.untake(ctx, r)
 }
 
 // untake gives a mismatch back that was none.
-func (s *step) untake(ctx context.Context, r record, taken extension.Taken) error {
-	if !taken.OK {
-		return nil
-	}
+func (s *step) untake(ctx context.Context, r record) error {
 	return s.host.Counters.Refund(ctx, s.caps.foreign(r)...)
+}
+
+// alarm tells of a number for which foreign documents come again and again,
+// once a day.
+func (s *step) alarm(ctx context.Context, r record) error {
+	taken, err := s.host.Counters.Take(ctx, s.caps.person(r))
+	if err != nil || !taken.OK || taken.Left > 0 {
+		return err
+	}
+	s.host.Log.ErrorContext(ctx, "several foreign documents for one number in a day", "flow", r.Flow, "case", r.Case)
+	return s.host.Audit.Append(ctx, audit.Entry{
+		Phase: audit.Fact, Action: "identification.alarm", Step: s.host.Name, Client: r.Client, Result: "refused",
+		Ref: string(r.Case), Person: r.Account,
+	})
 }
 
 // note writes the evidence down before anything is done because of it.

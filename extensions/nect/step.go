@@ -182,7 +182,7 @@ func (s *step) seen(ctx context.Context, a *flow.Attempt, r record, posted bool)
 		r = now
 	}
 	switch {
-	case err == nil || errors.Is(err, errAsking):
+	case err == nil || errors.Is(err, errAsking) || errors.Is(err, errFull):
 	case errors.Is(err, ident.ErrUnavailable) || errors.Is(err, ident.ErrNoCase):
 		s.host.Log.WarnContext(ctx, "the result of an identification cannot be asked for", "error", err)
 	default:

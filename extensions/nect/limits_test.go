@@ -1,0 +1,85 @@
+package nect_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/schleuse/schleuse/sidecar/extension/extensiontest"
+	"github.com/schleuse/schleuse/sidecar/flow"
+	"github.com/schleuse/schleuse/sidecar/member"
+)
+
+// Behind one address, such as a mobile network's, foreign documents of others
+// make nobody's own one foreign: nothing is concluded until there is room.
+func TestAFullAddressConcludesNothing(t *testing.T) {
+	for name, number := range map[string]member.KVNR{"known": extensiontest.Number, "unknown": "Z000000005"} {
+		w := in(t, "pending", "mismatches_per_address: 2", "per_number: 20")
+		right := w.attempt(9, flow.Registration)
+		right.Number = number
+		w.presses(right, "start")
+		c := w.nect.last()
+		w.expect(w.looks(right), "jump")
+		w.nect.turn("pending", "mismatch")
+		for n := range byte(2) {
+			a := w.attempt(n+1, flow.Registration)
+			w.presses(a, "start")
+			w.returns(a.ID)
+			w.expect(w.looks(a), "mismatch")
+		}
+		w.nect.turn("pending", "match")
+		w.Clock.Pass(time.Minute)
+		w.expect(w.looks(right), "jump") // of a result nothing is told before it is certain who asks
+		browse(t, c.back+"?nectCaseId="+c.id, right.ID)
+		asked := w.Members.Asked()
+		w.Clock.Pass(time.Minute)
+		w.expect(w.looks(right), "full")
+		w.expect(w.looks(right), "full")
+		w.expect(w.presses(right, "check"), "full")
+		if w.Members.Asked() != asked {
+			t.Errorf("%s: somebody was compared", name)
+		}
+		w.expect(w.presses(w.attempt(10, flow.Registration), "start"), "denied.full")
+		calls(t, http.MethodPut, c.callback+"/"+c.id, "")
+		if err := w.delivers(); err == nil {
+			t.Errorf("%s: the callback led to a result", name)
+		}
+		elsewhere := w.attempt(11, flow.Registration)
+		elsewhere.Address = address("198.51.100.1/32")
+		w.expect(w.presses(elsewhere, "start"), "waiting")
+		w.Clock.Pass(day)
+		want := map[string]string{"known": "done", "unknown": "mismatch"}[name]
+		w.expect(w.looks(right), want)
+	}
+}
+
+// Several foreign documents for one number are an attack on a person, from
+// wherever they come.
+func TestForeignDocumentsAlarmPerPerson(t *testing.T) {
+	w := in(t, "mismatch", "per_number: 20")
+	for n := range byte(5) {
+		a := w.attempt(n+1, flow.Registration)
+		a.Address = address(fmt.Sprintf("198.51.100.%d/32", n))
+		w.presses(a, "start")
+		w.returns(a.ID)
+		w.expect(w.looks(a), "mismatch")
+		alarms := 0
+		for _, e := range w.Audit.Entries() {
+			if e.Action == "identification.alarm" {
+				alarms++
+			}
+		}
+		want := 0
+		if n >= 2 {
+			want = 1
+		}
+		if logged := strings.Count(w.Log(), "foreign documents for one number"); alarms != want || logged != want {
+			t.Errorf("after %d: %d alarms, %d in the log", n+1, alarms, logged)
+		}
+	}
+	if strings.Contains(w.Log(), string(extensiontest.Number)) {
+		t.Error("the number is in the log")
+	}
+}
