@@ -169,7 +169,11 @@ func (h *handler) moved(w http.ResponseWriter, r *http.Request, id flow.AttemptI
 	if err != nil {
 		return err
 	}
-	if err := h.progress(r.Context(), rec, p.Record); err != nil {
+	err = h.progress(r.Context(), rec, p.Record)
+	if err == nil && !signedIn(rec) && len(p.Record.Kinds) > 0 {
+		err = h.changed(r.Context(), p.Record.Number) // the step may have set a password
+	}
+	if err != nil {
 		return laterFault(err)
 	}
 	if p.Record.Status != flow.Open {

@@ -36,8 +36,14 @@ func (h *handler) authenticate(w http.ResponseWriter, r *http.Request, x *exchan
 	if !x.known && h.numbered(x) {
 		return h.askAgain(w, r, x, query)
 	}
-	if x.tab.Number != "" && form.Has("username") {
-		form = form.With("username", string(x.tab.Number))
+	if on, err := h.mayGoOn(w, r, x); !on {
+		return err
+	}
+	if form.Has("username") {
+		x.named(form.Get("username"))
+		if x.tab.Number != "" {
+			form = form.With("username", string(x.tab.Number))
+		}
 	}
 	x.body = encodeForm(form)
 	h.forward(w, r, x)
@@ -106,6 +112,9 @@ func (h *handler) brokered(w http.ResponseWriter, r *http.Request, x *exchange) 
 		x.body = encodeForm(form)
 	}
 	h.recall(x, query, form)
+	if on, err := h.mayGoOn(w, r, x); !on {
+		return err
+	}
 	h.forward(w, r, x)
 	return nil
 }

@@ -142,7 +142,10 @@ func (h *handler) bindTab(ctx context.Context, x *exchange, resp *http.Response)
 	}
 	if key != "" && key != x.tab.Key && x.tab.Kind != "" {
 		if entry, ok := h.entryFor(ctx, x); ok {
-			entry.Key = key
+			entry.Key, entry.Name = key, ""
+			if x.route == wire.Auth {
+				entry.Born = h.Now().UnixMilli()
+			}
 			x.tabs.put(entry)
 		}
 	}

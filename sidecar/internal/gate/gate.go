@@ -13,6 +13,7 @@ import (
 
 	"github.com/schleuse/schleuse/sidecar/account"
 	"github.com/schleuse/schleuse/sidecar/audit"
+	"github.com/schleuse/schleuse/sidecar/extension"
 	"github.com/schleuse/schleuse/sidecar/flow"
 	"github.com/schleuse/schleuse/sidecar/internal/gate/wire"
 	"github.com/schleuse/schleuse/sidecar/internal/web"
@@ -34,6 +35,7 @@ type Gate struct {
 	Codes    Codes
 	Logins   Logins
 	Actions  Actions
+	Changes  extension.Records // of the gate's own, by number: see changed.go
 	Pages    *web.Pages
 	Seals    Sealer
 	Audit    audit.Log
@@ -153,6 +155,9 @@ func (h *handler) pass(w http.ResponseWriter, r *http.Request, x *exchange) erro
 			return malformed(err)
 		}
 		h.recall(x, query, nil)
+		if on, err := h.mayGoOn(w, r, x); !on {
+			return err
+		}
 	}
 	h.forward(w, r, x)
 	return nil

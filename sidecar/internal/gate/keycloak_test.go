@@ -21,6 +21,7 @@ type person struct {
 	id, username, password string
 	clearance              account.Clearance
 	authenticators         []account.Authenticator
+	demanded               bool // an action, at each login
 }
 
 // authSession is an authentication under way: a tab.
@@ -231,6 +232,10 @@ func (k *keycloak) authenticate(w http.ResponseWriter, r *http.Request) {
 	}
 	if p == nil || p.password != r.PostForm.Get("password") {
 		k.page(w, "wrong", tab, "")
+		return
+	}
+	if p.demanded {
+		k.demandAction(w, session, tab)
 		return
 	}
 	sid := "sid-" + rand.Text()[:12]

@@ -97,7 +97,7 @@ func staffTarget(q asked) string {
 func (h *handler) numberKnown(w http.ResponseWriter, r *http.Request, x *exchange, q asked) error {
 	entry := tab{Key: q.Key, Kind: typed, Client: q.Client, Number: q.Draft.Number, At: h.Now().Unix()}
 	if old, ok := x.tabs.find(q.Key); ok {
-		entry.Query = old.Query
+		entry.Query, entry.Born = old.Query, old.Born
 	}
 	if q.Method == http.MethodPost {
 		if !x.sent {

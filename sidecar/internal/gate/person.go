@@ -26,6 +26,7 @@ const (
 	whyNotCleared   = "not_cleared"       // somebody whose clearance was withdrawn meanwhile
 	whyRefused      = "refused"           // by the flow
 	whyEnded        = "ended"             // the session had ended already
+	whyOvertaken    = "overtaken"         // by an authentication that is older than the account's clearing or new password
 )
 
 // refusalFault is what the person is told.
@@ -46,7 +47,7 @@ func refusalFault(why string) error {
 func isRefusal(key string) bool {
 	switch key {
 	case whyOtherAccount, whyNoNumber, whyNotStaff, whyDevice, whyUnreadable, whyTooLarge, whyTooMany,
-		whyNotCleared, whyEnded:
+		whyNotCleared, whyEnded, whyOvertaken:
 		return true
 	default:
 		return false

@@ -71,6 +71,9 @@ func (h *handler) grant(ctx context.Context, rec flow.Record) error {
 		Action: "role.grant", Client: rec.Client, Person: rec.Account,
 		Detail: evidence(rec),
 	}
+	if err := h.changed(ctx, rec.Number); err != nil {
+		return err
+	}
 	err := h.remote(ctx, e, func() error { return h.Accounts.Grant(ctx, rec.Account) })
 	h.clear.forget(rec.Account)
 	if err != nil && !errors.Is(err, account.ErrExempt) {

@@ -68,6 +68,9 @@ func (h *handler) login(ctx context.Context, x *exchange, resp *http.Response, l
 	h.Metrics.login(x.route, person)
 	verdict := decide(atResponse, person)
 	who, refusal, err := h.rightPerson(ctx, x, login, person)
+	if refusal == "" && err == nil {
+		refusal, err = h.lateLogin(ctx, x, login.Identity, who)
+	}
 	if h.Settings.Observe {
 		return h.observeLogin(ctx, x, resp, login, verdict == forward && refusal == "")
 	}

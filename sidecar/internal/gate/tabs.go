@@ -43,6 +43,12 @@ type tab struct {
 	Number member.KVNR `json:"n,omitempty"`
 	Query  string      `json:"q,omitempty"` // the original request as a GET's query, if it fits
 	At     int64       `json:"a"`           // Unix seconds
+	// Born is when the gate saw Keycloak open the tab, in Unix milliseconds; 0 =
+	// it did not. It is never renewed.
+	Born int64 `json:"b,omitempty"`
+	// Name is the number that was typed as the user name, in a tab of a client
+	// that gets no number page.
+	Name member.KVNR `json:"m,omitempty"`
 }
 
 // tabs is the content of the number cookie, newest first.

@@ -23,6 +23,7 @@ import (
 
 	"github.com/schleuse/schleuse/sidecar/account"
 	"github.com/schleuse/schleuse/sidecar/audit/audittest"
+	"github.com/schleuse/schleuse/sidecar/extension/extensiontest"
 	"github.com/schleuse/schleuse/sidecar/flow"
 	"github.com/schleuse/schleuse/sidecar/flow/flowtest"
 	"github.com/schleuse/schleuse/sidecar/internal/gate"
@@ -38,6 +39,7 @@ type world struct {
 	keycloak *keycloak
 	attempts *flowtest.Attempts
 	records  *records
+	changes  *extensiontest.Records
 	audit    *audittest.Log
 	gate     *gate.Gate
 	handler  http.Handler
@@ -52,7 +54,7 @@ func newWorld(t *testing.T, change ...func(*gate.Gate)) *world {
 	t.Cleanup(server.Close)
 	w := &world{
 		t: t, clock: clock, keycloak: k, attempts: flowtest.NewAttempts(clock.Now),
-		records: newRecords(), audit: &audittest.Log{Now: clock.Now},
+		records: newRecords(), changes: extensiontest.NewRecords(clock.Now), audit: &audittest.Log{Now: clock.Now},
 	}
 	w.gate = &gate.Gate{
 		Settings: gate.Settings{
@@ -61,7 +63,8 @@ func newWorld(t *testing.T, change ...func(*gate.Gate)) *world {
 			Since: day(time.December, 1),
 		},
 		Engine: w.engine(), Accounts: k, Codes: w.records, Logins: w.records, Actions: w.records,
-		Pages: newPages(t), Seals: newSeals(t), Audit: w.audit, Log: slog.New(slog.DiscardHandler),
+		Changes: w.changes,
+		Pages:   newPages(t), Seals: newSeals(t), Audit: w.audit, Log: slog.New(slog.DiscardHandler),
 		Now: clock.Now, Metrics: gate.NewMetrics(prometheus.NewRegistry()),
 	}
 	for _, f := range change {

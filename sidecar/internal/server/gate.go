@@ -65,6 +65,7 @@ func (h *house) openGate(context.Context) error {
 		Codes:    h.store.Codes(),
 		Logins:   h.store.Logins(),
 		Actions:  h.store.Actions(),
+		Changes:  h.store.Records("gate.changes"),
 		Pages:    h.pages,
 		Seals:    seals{h.ring},
 		Audit:    h.store.Audit(),
