@@ -184,6 +184,9 @@ func (a *annexe) letter(t *testing.T, person stage.Person, kind string) order {
 	for deadline := time.Now().Add(browser.Patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		for _, o := range a.orders(t) {
 			if o.Data.Number == person.Number && o.Type == kind {
+				if o.Data.Code != "" {
+					met(o.Data.Code)
+				}
 				return o
 			}
 		}

@@ -93,7 +93,7 @@ func TestNectOnAnotherPhoneNeedsTheCode(t *testing.T) {
 	phone.looksGood("nect-handover")
 	text, err := phone.Text()
 	phone.must(err)
-	code := strings.ReplaceAll(sixDigits.FindString(text), " ", "")
+	code := met(strings.ReplaceAll(sixDigits.FindString(text), " ", ""))
 	phone.must(phone.Reload())
 	phone.must(phone.See("Gehen Sie bitte zurück"))
 	if again, err := phone.Text(); err != nil || strings.Contains(strings.ReplaceAll(again, " ", ""), code) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/schleuse/schleuse/e2e/play"
 	"github.com/schleuse/schleuse/e2e/stage"
+	"github.com/schleuse/schleuse/e2e/traces"
 )
 
 // house is the Schleuse that most tests go through, started when first needed.
@@ -42,6 +43,36 @@ var (
 	masterData sync.Mutex
 	made       []stage.Person
 )
+
+// codes are those of letters and of Nect's that tests have met: words in each
+// spelling, and digits.
+var codes struct {
+	sync.Mutex
+	words, digits []string
+}
+
+// met notes a code, so that zz_traces_test.go looks for it.
+func met(code string) string {
+	codes.Lock()
+	defer codes.Unlock()
+	if bare := strings.ReplaceAll(code, "-", ""); bare != code {
+		codes.words = append(codes.words, code, bare)
+	} else {
+		codes.digits = append(codes.digits, code, code[:len(code)/2]+" "+code[len(code)/2:])
+	}
+	return code
+}
+
+// allSecrets is all that may stand in no log, metric and address.
+func allSecrets() traces.Secrets {
+	words := []string{chosenPassword}
+	for _, person := range madePeople() {
+		words = append(words, surnameOf(person), mailOf(person))
+	}
+	codes.Lock()
+	defer codes.Unlock()
+	return traces.Of(append(stage.People(), madePeople()...)).And(append(words, codes.words...), codes.digits)
+}
 
 // madePeople lists whom tests have made.
 func madePeople() []stage.Person {

@@ -2,6 +2,7 @@ package traces
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/schleuse/schleuse/e2e/stage"
@@ -32,10 +33,27 @@ func Of(people []stage.Person) Secrets {
 		}
 		if person.Digits != "" && !digits[person.Digits] {
 			digits[person.Digits] = true
-			s.digits = append(s.digits, regexp.MustCompile(`(^|[^\w.-])`+person.Digits+`($|[^\w-])`))
+			s.digits = append(s.digits, alone(person.Digits))
 		}
 	}
 	return s
+}
+
+// And adds words, such as passwords and codes in each spelling, and digits that
+// count where they stand alone.
+func (s Secrets) And(words, digits []string) Secrets {
+	more := Secrets{words: slices.Clone(s.words), digits: slices.Clone(s.digits)}
+	for _, word := range words {
+		more.words = append(more.words, strings.ToLower(word))
+	}
+	for _, d := range digits {
+		more.digits = append(more.digits, alone(d))
+	}
+	return more
+}
+
+func alone(digits string) *regexp.Regexp {
+	return regexp.MustCompile(`(^|[^\w.-])` + digits + `($|[^\w-])`)
 }
 
 // In returns what of it stands in the text, but for digits; "" when nothing does.

@@ -14,15 +14,16 @@ import (
 )
 
 func TestWhatIsPersonalWouldBeFound(t *testing.T) {
-	s := traces.Of([]stage.Person{{Name: "Ida Muster", Number: "A123456780", Password: "streng-geheim", Digits: "0042"}})
+	s := traces.Of([]stage.Person{{Name: "Ida Muster", Number: "A123456780", Password: "streng-geheim", Digits: "0042"}}).
+		And([]string{"ABCD-EFGH"}, []string{"123456", "123 456"})
 	for _, text := range []string{
-		"GET /a123456780", "A123 456 780", "streng-geheim", "ida muster", `"typed":"0042"`,
+		"GET /a123456780", "A123 456 780", "streng-geheim", "ida muster", `"typed":"0042"`, "/code?abcd-efgh", `"code":"123456"`, "code 123 456",
 	} {
 		if s.OrDigitsIn(text) == "" {
 			t.Errorf("nothing is found in %q", text)
 		}
 	}
-	for _, text := range []string{"127.0.0.1:50042", "80042", "nothing", "5e1c-0042-9f", "a0042b"} {
+	for _, text := range []string{"127.0.0.1:50042", "80042", "nothing", "5e1c-0042-9f", "a0042b", "0.123456", "A123456B"} {
 		if found := s.OrDigitsIn(text); found != "" {
 			t.Errorf("%q is found in %q", found, text)
 		}
