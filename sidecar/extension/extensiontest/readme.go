@@ -1,16 +1,12 @@
 package extensiontest
 
 import (
-	"fmt"
 	"io/fs"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/schleuse/schleuse/sidecar/extension"
-	"github.com/schleuse/schleuse/sidecar/internal/config/strictyaml"
 )
 
 // headings are those of every extension's README.md, in this order.
@@ -23,8 +19,8 @@ var (
 	example = regexp.MustCompile("(?s)```yaml\n(.*?)```")
 )
 
-// readme holds the README.md to its headings, and takes its example for a
-// configuration.
+// readme holds the README.md to its headings, and lets its example be part of a
+// whole configuration.
 func (s suite) readme(t *testing.T) {
 	raw, err := os.ReadFile("README.md")
 	if err != nil {
@@ -48,50 +44,6 @@ func (s suite) readme(t *testing.T) {
 	if examples == 0 {
 		t.Error("no example in yaml that configures the kind " + f.Kind)
 	}
-}
-
-// section is a place where an extension is configured.
-type section struct {
-	Kind   string          `yaml:"kind"`
-	Config strictyaml.Node `yaml:"config"`
-}
-
-func checkExample(t *testing.T, f extension.Factory, text string) int {
-	t.Helper()
-	node, err := strictyaml.Parse("README.md", []byte(text))
-	if err != nil {
-		t.Errorf("the example: %v", err)
-		return 0
-	}
-	var file struct {
-		Members    *section           `yaml:"members"`
-		Extensions map[string]section `yaml:"extensions"`
-		Notifiers  []section          `yaml:"notifiers"`
-		Gate       strictyaml.Node    `yaml:"gate"`
-	}
-	if err := node.Decode(&file); err != nil {
-		t.Errorf("the example: %v", err)
-	}
-	if file.Members != nil {
-		file.Extensions = map[string]section{"members": *file.Members}
-	}
-	if file.Extensions == nil {
-		file.Extensions = map[string]section{}
-	}
-	for i, x := range file.Notifiers {
-		file.Extensions[fmt.Sprintf("notifiers[%d]", i)] = x
-	}
-	n := 0
-	for name, x := range file.Extensions {
-		if x.Kind != f.Kind {
-			continue
-		}
-		n++
-		if err := f.Check(x.Config.Decode); err != nil {
-			t.Errorf("the example %q: %v", name, err)
-		}
-	}
-	return n
 }
 
 // pages holds messages and pages to what the program asks of them.

@@ -3,6 +3,7 @@ package extensiontest_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
 	"os"
 	"os/exec"
@@ -27,6 +28,7 @@ type sample struct {
 	says          func(extension.Host, *flow.Attempt)
 	ask           string // the page's own text
 	title         string // of README.md
+	example       string // more of its example
 	draft         bool   // it is asked in one
 	deaf          bool   // to its configuration
 	trusting      bool   // of a directory that cannot answer
@@ -39,7 +41,7 @@ const readme = `# sample
 ## Pages
 ## Errors
 ## Example
-` + "```yaml\nextensions: {sample: {kind: sample}}\n```\n"
+` + "```yaml\n%sextensions:\n  sample:\n    kind: sample\n```\n"
 
 func (s sample) factory() extension.Factory {
 	return extension.Factory{
@@ -163,7 +165,10 @@ func flaws() map[string]struct {
 		"audits the number": {sample{says: func(h extension.Host, a *flow.Attempt) {
 			_ = h.Audit.Append(context.Background(), audit.Entry{Phase: audit.Fact, Action: "asked", Ref: string(a.Number)})
 		}}, "something personal"},
-		"readme of another": {sample{title: "# other\n"}, "the title is not"},
+		"readme of another":        {sample{title: "# other\n"}, "the title is not"},
+		"example takes a name":     {sample{example: "notifiers:\n  - kind: sample\n"}, "this name is taken"},
+		"example of nothing there": {sample{example: "extension: {}\n"}, "did you mean \"extensions\""},
+		"example that is wrong":    {sample{example: "members:\n  kind: sample\n  config: {tries: 3}\n"}, "tries"},
 		"proof without kind": {sample{resume: func(_ *flow.Attempt, _ flow.Input, out flow.Outcome) (flow.Outcome, error) {
 			out.Proof = flow.Proof{}
 			return out, nil
@@ -196,7 +201,7 @@ func TestSuite(t *testing.T) {
 		return
 	}
 	t.Chdir(t.TempDir())
-	if err := os.WriteFile("README.md", []byte(f.sample.title+readme), 0o600); err != nil {
+	if err := os.WriteFile("README.md", fmt.Appendf(nil, f.sample.title+readme, f.sample.example), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	show := extensiontest.Want{Kind: flow.IsShow, Page: "ask"}
