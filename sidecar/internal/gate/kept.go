@@ -17,13 +17,17 @@ import (
 const goesOn = 30 * time.Minute
 
 // progress writes what has changed in an attempt that holds no login. Those of
-// a login are told by its end.
+// a login are told by its end. Once it is known whose account it is, what was
+// proved is told with it: the role may come much later, or not at all.
 func (h *handler) progress(ctx context.Context, before, now flow.Record) error {
 	if signedIn(now) {
 		return nil
 	}
 	entry := func(what string, step flow.StepName, result string) error {
-		return h.fact(ctx, audit.Entry{Action: string(now.Flow) + "." + what, Step: string(step), Client: now.Client, Result: result, Person: now.Account})
+		return h.fact(ctx, audit.Entry{
+			Action: string(now.Flow) + "." + what, Step: string(step), Client: now.Client, Result: result,
+			Person: now.Account, Detail: evidence(now),
+		})
 	}
 	var errs []error
 	for step := range now.Proofs {

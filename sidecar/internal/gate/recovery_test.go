@@ -175,4 +175,17 @@ func TestTheRoleIsGivenWithItsEvidence(t *testing.T) {
 	}
 }
 
+// Who leaves at the review has an account with the new password: what they
+// proved is written down by then.
+func TestEvidenceIsThereBeforeTheRole(t *testing.T) {
+	var end error
+	w := takingBack(t, flow.Recovery, &end)
+	toReview(t, w)
+	entries := w.audit.Entries()
+	last := entries[len(entries)-1]
+	if last.Action != "recovery.passed" || last.Step != "password" || last.Person != "id-h202601057" || last.Detail["proof.egk"] != "case c-17" {
+		t.Errorf("%+v", last)
+	}
+}
+
 var _ account.Accounts = withoutEndAll{}
