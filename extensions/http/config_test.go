@@ -50,6 +50,19 @@ func TestFilesAreNamed(t *testing.T) {
 	}
 }
 
+func TestWhatDeservesASecondThought(t *testing.T) {
+	const good = "url: https://members.example/lookup\ntoken_file: token\n"
+	for config, want := range map[string]string{
+		good: "namesakes_url: ",
+		good + "namesakes_url: https://members.example/namesakes": "",
+	} {
+		got := strings.Join(http.Factory().Warnings(extensiontest.Decoder(config)), "\n")
+		if !strings.HasPrefix(got, want) || want == "" && got != "" {
+			t.Errorf("%q: %q", config, got)
+		}
+	}
+}
+
 func TestFilesThatAreNotThere(t *testing.T) {
 	s := prepare(t)
 	s.write("empty", nil)

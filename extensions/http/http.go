@@ -90,6 +90,14 @@ func (c Config) Files() []string {
 	return []string{c.TokenFile, c.TLS.CAFile, c.TLS.CertFile, c.TLS.KeyFile}
 }
 
+// Warnings implements extension.Warner.
+func (c Config) Warnings() []string {
+	if c.NamesakesURL != "" {
+		return nil
+	}
+	return []string{"namesakes_url: without it nobody notices that a document fits two insured people of the same name and birth date; needed where nect is used"}
+}
+
 // Factory returns the kind "http".
 func Factory() extension.Factory {
 	return extension.Define("http", func() Config { return Config{Timeout: 3 * time.Second, Keep: 10 * time.Second} }, open)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/schleuse/schleuse/extensions/nect"
 	"github.com/schleuse/schleuse/sidecar/extension/extensiontest"
+	"github.com/schleuse/schleuse/sidecar/member"
 )
 
 func TestConfiguration(t *testing.T) {
@@ -53,6 +54,22 @@ func TestWhatDeservesASecondThought(t *testing.T) {
 	for text, want := range map[string]int{base: 0, base + "return: fixed": 1, base + "return: fixed\naccept_relay: true": 1} {
 		if got := nect.Factory().Warnings(extensiontest.Decoder(text)); len(got) != want {
 			t.Errorf("%s: %q", text, got)
+		}
+	}
+}
+
+// Where nobody tells of namesakes, "ambiguous" never comes: the log says so.
+func TestADirectoryWithoutNamesakesIsTold(t *testing.T) {
+	at := newService(t)
+	for _, tells := range []bool{true, false} {
+		stage := extensiontest.NewStage("nect")
+		newDoors(t).arrange(stage)
+		if !tells {
+			stage.Host.Members = struct{ member.Directory }{stage.Members}
+		}
+		stage.Open(t, nect.Factory(), at.config("match"))
+		if warned := strings.Contains(stage.Log(), "namesakes"); warned == tells {
+			t.Errorf("it tells: %v, warned: %v", tells, warned)
 		}
 	}
 }

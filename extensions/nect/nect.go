@@ -7,6 +7,7 @@ import (
 	"io/fs"
 
 	"github.com/schleuse/schleuse/sidecar/extension"
+	"github.com/schleuse/schleuse/sidecar/member"
 )
 
 //go:embed pages/*.html messages/*.json
@@ -34,6 +35,9 @@ func open(_ context.Context, host extension.Host, c Config) (extension.Parts, er
 	services, err := clients(c)
 	if err != nil {
 		return extension.Parts{}, err
+	}
+	if _, tells := host.Members.(member.Namesaker); !tells {
+		host.Log.Warn("the member directory knows no namesakes: nobody notices that a document fits two people")
 	}
 	s := &step{
 		host: host, config: c, services: services,
