@@ -104,6 +104,7 @@ func (a *annexe) told(t *testing.T, person stage.Person, kind string) {
 
 func TestAForgottenPasswordIsReplacedByLetter(t *testing.T) {
 	a := openAnnexe(t)
+	a.hearsLogOuts(t)
 	person := a.customer(t)
 	before := a.guest(t, browser.Profile{}) // somebody signed in with the old password
 	before.toTheCard(person)
@@ -128,6 +129,8 @@ func TestAForgottenPasswordIsReplacedByLetter(t *testing.T) {
 	if n := sessions(t, person); n != 1 {
 		t.Errorf("%d sessions live at Keycloak, want the new one alone", n)
 	}
+	before.visit("/postfach/")
+	before.asked(askNumber)
 }
 
 // A letter serves one purpose: who intercepts it while its owner recovers
