@@ -32,9 +32,10 @@ const (
 	// An account that Keycloak dates from madeBefore before the change to
 	// madeAfter after its beginning is the one that was made by it: nobody
 	// else makes an account for this number at that very moment. The clocks of
-	// the two servers may differ a little.
-	madeBefore = 5 * time.Second
-	madeAfter  = 20 * time.Second
+	// the two servers may differ by madeBefore; a busy Keycloak may carry out
+	// what nobody waits for any more.
+	madeBefore = 10 * time.Second
+	madeAfter  = time.Minute
 )
 
 // interrupted reports whether the change began and nobody is at it any more.

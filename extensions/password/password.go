@@ -9,6 +9,7 @@ import (
 
 	"github.com/schleuse/schleuse/sidecar/extension"
 	"github.com/schleuse/schleuse/sidecar/flow"
+	"github.com/schleuse/schleuse/sidecar/member"
 )
 
 //go:embed pages/*.html pages/*.js messages/*.json
@@ -29,6 +30,9 @@ type Config struct {
 	Lower   int `yaml:"lower"`
 	Upper   int `yaml:"upper"`
 	Special int `yaml:"special"`
+	// FromAge is the age in years from which one may have an own account, 0 to
+	// 18; 0 leaves it to the status in the master data.
+	FromAge int `yaml:"from_age"`
 }
 
 // Existing is what becomes of an account that is there already.
@@ -56,12 +60,13 @@ func (c Config) Validate() error {
 	between("lower", c.Lower, 0, 8)
 	between("upper", c.Upper, 0, 8)
 	between("special", c.Special, 0, 8)
+	between("from_age", c.FromAge, 0, 18)
 	return errors.Join(errs...)
 }
 
 // Factory returns the kind "password".
 func Factory() extension.Factory {
-	f := extension.Define("password", func() Config { return Config{Existing: SignIn, MinLength: 10} }, open)
+	f := extension.Define("password", func() Config { return Config{Existing: SignIn, MinLength: 10, FromAge: member.OwnAccountAge} }, open)
 	f.Place = flow.Closing
 	return f
 }

@@ -39,6 +39,17 @@ func recovers(a *flow.Attempt) {
 	a.Flow = flow.Recovery
 }
 
+// onFile is the newcomer, of this status.
+func onFile(status member.Status) member.Member {
+	p := extensiontest.Person()
+	p.KVNR, p.Given, p.Surname, p.Mail, p.Status = newcomer, "Mia", "Neu", "mia@kasse.example", status
+	return p
+}
+
+func is(status member.Status) func(*extensiontest.Stage) {
+	return func(s *extensiontest.Stage) { s.Members.Put(onFile(status)) }
+}
+
 func typed(password string) flow.Input {
 	return extensiontest.Post("password", password, "again", password)
 }
@@ -91,8 +102,16 @@ func TestExtension(t *testing.T) {
 		"staff":                      {"existing: recover", exempt, recovers, []flow.Input{typed(chosen)}, deny("exempt")},
 		"staff registers":            {"", exempt, known, nil, deny("exempt")},
 		"blocked account":            {"", disabled, recovers, nil, deny("disabled")},
+		"left meanwhile":             {"", is(member.StatusLeft), registers, []flow.Input{typed(chosen)}, deny("left")},
+		"not on file any more":       {"", nil, func(a *flow.Attempt) { registers(a); a.Number = "Z000000005" }, nil, deny("not_on_file")},
 	} {
-		cases = append(cases, extensiontest.Case{Name: name, Config: c.config, Arrange: c.arrange, Attempt: c.attempt, Answers: c.answer, Want: c.want})
+		arrange := func(s *extensiontest.Stage) {
+			s.Members.Put(onFile(member.StatusActive))
+			if c.arrange != nil {
+				c.arrange(s)
+			}
+		}
+		cases = append(cases, extensiontest.Case{Name: name, Config: c.config, Arrange: arrange, Attempt: c.attempt, Answers: c.answer, Want: c.want})
 	}
 	extensiontest.Run(t, password.Factory, cases...)
 }
@@ -108,9 +127,7 @@ type asked struct {
 func ask(t *testing.T, config string, who func(*flow.Attempt)) *asked {
 	t.Helper()
 	s := extensiontest.NewStage("password")
-	p := extensiontest.Person()
-	p.KVNR, p.Given, p.Surname, p.Mail = newcomer, "Mia", "Neu", "mia@kasse.example"
-	s.Members.Put(p)
+	s.Members.Put(onFile(member.StatusActive))
 	a := &asked{T: t, Stage: s, parts: s.Open(t, password.Factory(), config), attempt: s.Attempt()}
 	who(a.attempt)
 	return a
@@ -287,6 +304,62 @@ func TestInterrupted(t *testing.T) {
 	})
 }
 
+// TestARefusalAfterACrash: the first try has set the password and no more; a
+// second one is refused. What the first left open is closed all the same.
+func TestARefusalAfterACrash(t *testing.T) {
+	a := ask(t, "", recovers)
+	a.Realm.SignIn(extensiontest.Account)
+	a.crash("EndAll")
+	a.Clock.Pass(12 * time.Second)
+	a.Realm.Break("SetPassword", &account.PasswordError{Key: "invalidPasswordHistoryMessage"})
+	if out := a.post(chosen); out.Kind != flow.IsShow || out.View.Problems[0].Key != "problem.used" {
+		t.Fatalf("got %+v", out)
+	}
+	a.Clock.Pass(time.Minute)
+	if err := a.Outbox.Flush(t.Context(), a.parts.Run); err != nil {
+		t.Error(err)
+	}
+	if live := a.Realm.Live(extensiontest.Account); len(live) != 0 || len(a.Notices.Sent()) != 1 {
+		t.Errorf("%v live on, %d notices", live, len(a.Notices.Sent()))
+	}
+}
+
+// TestANoticeThatFailedIsSentByTheNextLook: nobody gets further untold.
+func TestANoticeThatFailedIsSentByTheNextLook(t *testing.T) {
+	a := ask(t, "", registers)
+	a.Notices.Break(errors.New("no database"))
+	if out, err := a.parts.Step.Resume(t.Context(), a.attempt, typed(chosen)); err == nil {
+		t.Fatalf("got %+v", out)
+	}
+	if out, err := a.parts.Step.Begin(t.Context(), a.attempt); err == nil {
+		t.Fatalf("got %+v", out)
+	}
+	a.Notices.Break(nil)
+	if out, err := a.parts.Step.Begin(t.Context(), a.attempt); err != nil || out.Kind != flow.IsDone || len(a.Notices.Sent()) != 1 {
+		t.Errorf("got %+v, %v, %d notices", out, err, len(a.Notices.Sent()))
+	}
+}
+
+// TestAnAccountThatCameLateIsStillTheirs: Keycloak carries out a Create for
+// which nobody waits any more, while the next one is on its way.
+func TestAnAccountThatCameLateIsStillTheirs(t *testing.T) {
+	a := ask(t, "", registers)
+	a.crash("Create")
+	a.Clock.Pass(15 * time.Second)
+	late := account.Account{ID: "late", Username: newcomer.Username(), Enabled: true, Created: a.Clock.Now()}
+	a.Realm.Break("Create", account.ErrExists)
+	if out := a.post(chosen); out.Kind != flow.IsShow || out.View.Problems[0].Key != "problem.moved" {
+		t.Fatalf("got %+v", out)
+	}
+	a.Realm.Put(late)
+	if a.recall(late).Kind == "" {
+		t.Error("whoever signs in with the chosen password is not remembered")
+	}
+	if out := a.post(chosen); out.Kind != flow.IsDone || out.Proof.Account != "late" {
+		t.Errorf("got %+v", out)
+	}
+}
+
 func TestNothingIsOwedToOthers(t *testing.T) {
 	owed := func(t *testing.T, who func(*flow.Attempt)) *asked {
 		a := ask(t, "", who)
@@ -336,7 +409,7 @@ func TestNothingIsOwedToOthers(t *testing.T) {
 		}
 	})
 	t.Run("an account of another hand", func(t *testing.T) {
-		for _, since := range []time.Duration{-time.Hour, -6 * time.Second, 21 * time.Second, time.Hour} {
+		for _, since := range []time.Duration{-time.Hour, -11 * time.Second, 61 * time.Second, time.Hour} {
 			a := ask(t, "", registers)
 			a.crash("Create")
 			acc := account.Account{ID: "other", Username: newcomer.Username(), Enabled: true, Created: a.Clock.Now().Add(since)}

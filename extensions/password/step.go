@@ -52,7 +52,7 @@ func (s *step) Begin(ctx context.Context, a *flow.Attempt) (flow.Outcome, error)
 	case at.closed != "":
 		return flow.Deny("denied." + at.closed), nil
 	case at.finished(a):
-		return flow.Done(s.proof(at.account.ID, at.debt)), nil
+		return s.through(ctx, a, at.debt)
 	}
 	return s.ask(at), nil
 }
@@ -66,7 +66,7 @@ func (s *step) Resume(ctx context.Context, a *flow.Attempt, in flow.Input) (flow
 	case at.closed != "":
 		return flow.Deny("denied." + at.closed), nil
 	case at.finished(a):
-		return flow.Done(s.proof(at.account.ID, at.debt)), nil
+		return s.through(ctx, a, at.debt)
 	}
 	password := only(in.Form, "password")
 	if problems := s.config.check(password, only(in.Form, "again"), a.Number); problems != nil {
@@ -103,26 +103,43 @@ func (s *step) look(ctx context.Context, a *flow.Attempt) (situation, error) {
 		return at, err
 	}
 	at.account, err = s.host.Accounts.Find(ctx, a.Number)
-	switch {
-	case errors.Is(err, account.ErrNotFound):
-		return at, nil
-	case err != nil:
-		return at, err
-	case at.finished(a) || at.ours(a):
-		return at, nil
+	if errors.Is(err, account.ErrNotFound) {
+		err = nil
 	}
-	person, err := s.host.Accounts.Clearance(ctx, at.account.ID)
+	if err != nil || at.finished(a) || at.ours(a) {
+		return at, err
+	}
+	if at.closed, err = s.standing(ctx, a); err != nil || at.closed != "" || at.account.ID == "" {
+		return at, err
+	}
+	at.closed, err = s.existing(ctx, a, at.account)
+	return at, err
+}
+
+// standing says why the person may have no account: between identification and
+// password their membership may have changed.
+func (s *step) standing(ctx context.Context, a *flow.Attempt) (string, error) {
+	m, err := s.host.Members.Find(ctx, a.Number)
+	if errors.Is(err, member.ErrNotFound) {
+		return member.StandingUnknown.Refusal(), nil
+	}
+	return m.Standing(s.host.Now(), s.config.FromAge).Refusal(), err
+}
+
+// existing says why this flow may not change an account that is there.
+func (s *step) existing(ctx context.Context, a *flow.Attempt, acc account.Account) (string, error) {
+	person, err := s.host.Accounts.Clearance(ctx, acc.ID)
 	switch {
 	case err != nil:
-		return at, err
+		return "", err
 	case person == account.Exempt:
-		at.closed = "exempt"
-	case !at.account.Enabled:
-		at.closed = "disabled"
+		return "exempt", nil
+	case !acc.Enabled:
+		return "disabled", nil
 	case a.Flow == flow.Registration && s.config.Existing != Recover:
-		at.closed = "exists"
+		return "exists", nil
 	}
-	return at, nil
+	return "", nil
 }
 
 func (s *step) ask(at situation, problems ...flow.Problem) flow.Outcome {
@@ -155,10 +172,18 @@ func (s *step) change(ctx context.Context, a *flow.Attempt, at situation, passwo
 	if err := s.finish(ctx, a, d); err != nil {
 		return later(err)
 	}
+	return s.through(ctx, a, d)
+}
+
+// through tells the person, and is done. Whoever comes again is told once.
+func (s *step) through(ctx context.Context, a *flow.Attempt, d debt) (flow.Outcome, error) {
+	if err := s.tell(ctx, a.Number, d); err != nil {
+		return later(err)
+	}
 	return flow.Done(s.proof(d.Account, d)), nil
 }
 
-// finish makes it durable that the password is this person's, and tells them.
+// finish makes it durable that the password is this person's.
 func (s *step) finish(ctx context.Context, a *flow.Attempt, d debt) error {
 	now, version, err := s.debts.of(ctx, a.Number)
 	if err == nil && now.Attempt != a.ID {
@@ -166,9 +191,6 @@ func (s *step) finish(ctx context.Context, a *flow.Attempt, d debt) error {
 	}
 	if err == nil {
 		err = s.debts.put(ctx, a.Number, version, d)
-	}
-	if err == nil {
-		err = s.tell(ctx, a.Number, d)
 	}
 	return err
 }
@@ -178,31 +200,39 @@ func (s *step) failed(ctx context.Context, a *flow.Attempt, at situation, err er
 	problem, refused := refusal(err)
 	switch {
 	case refused:
-	case errors.Is(err, account.ErrExists):
-		problem = flow.Problem{Key: "problem.busy"}
-	case errors.Is(err, account.ErrExempt), errors.Is(err, account.ErrNotFound):
-		problem = flow.Problem{Key: "problem.busy"}
+	case errors.Is(err, account.ErrExists), errors.Is(err, account.ErrExempt), errors.Is(err, account.ErrNotFound):
+		problem = flow.Problem{Key: "problem.moved"}
 	default:
 		return later(err)
 	}
-	if at.ours(a) { // the account is there, with the first password: still owed
-		return s.ask(at, problem), nil
-	}
-	if err := s.debts.drop(ctx, a.Number, a.ID); err != nil {
+	if err := s.restore(ctx, a, at); err != nil {
 		return later(err)
 	}
 	return s.ask(at, problem), nil
 }
 
+// restore brings back what was owed before a change that came to nothing: a
+// change that was interrupted earlier may have done its work, and its follow-up
+// waits. What is owed for an account that is there, and that this attempt has
+// made, stays as it is now.
+func (s *step) restore(ctx context.Context, a *flow.Attempt, at situation) error {
+	if at.ours(a) {
+		return nil
+	}
+	now, version, err := s.debts.of(ctx, a.Number)
+	switch {
+	case err != nil || now.Attempt != a.ID:
+		return err
+	case at.debt.interrupted(s.host.Now()):
+		return s.debts.put(ctx, a.Number, version, at.debt)
+	}
+	return s.debts.drop(ctx, a.Number, a.ID)
+}
+
 // person is what the master data know of somebody, for a new account.
 func (s *step) person(ctx context.Context, a *flow.Attempt, password string) (account.New, error) {
-	n := account.New{Number: a.Number, Password: password}
 	m, err := s.host.Members.Find(ctx, a.Number)
-	if errors.Is(err, member.ErrNotFound) {
-		return n, nil
-	}
-	n.Given, n.Surname, n.Mail = m.Given, m.Surname, m.Mail
-	return n, err
+	return account.New{Number: a.Number, Given: m.Given, Surname: m.Surname, Mail: m.Mail, Password: password}, err
 }
 
 // later says that nothing is concluded, and nothing lost.
