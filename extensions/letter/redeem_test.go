@@ -212,3 +212,27 @@ func TestACodeThatIsUsedAtThisMoment(t *testing.T) {
 		}
 	}
 }
+
+func TestACrashAfterTheUseLeavesTheNextLetterFree(t *testing.T) {
+	s := &scene{T: t, Stage: extensiontest.NewStage("letter"), folder: t.TempDir()}
+	puts := 0
+	s.Host.Records = &meddled{s.Records, func() {
+		if puts++; puts == 4 { // the order, its code, the use, and then
+			s.Records.Break(errors.New("down"))
+		}
+	}}
+	s.Parts = s.Open(t, letter.Factory(), "outbox: "+s.folder)
+	s.order(nil)
+	code := s.only(s.posted()).Data["code"]
+	if got := s.uses(code, 2); got != "later" {
+		t.Fatal(got)
+	}
+	s.Records.Break(nil)
+	if got := s.uses(code, 2); got != "done" {
+		t.Fatal(got)
+	}
+	s.order(nil)
+	if got := s.posted(); len(got) != 2 {
+		t.Errorf("%d letters, want another one", len(got))
+	}
+}
