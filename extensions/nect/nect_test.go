@@ -1,6 +1,10 @@
 package nect_test
 
 import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/schleuse/schleuse/sidecar/extension/extensiontest"
@@ -82,4 +86,25 @@ func TestExtension(t *testing.T) {
 		Attempt: func(a *flow.Attempt) { a.Number = "B123456782" }, Want: deny("not_on_file"),
 	})
 	extensiontest.Run(t, port.factory, cases...)
+}
+
+// Nobody in distress should have to read a sentence of more than 15 words.
+func TestSentencesAreShort(t *testing.T) {
+	for _, file := range []string{"messages/de.json", "messages/en.json"} {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var texts map[string]any
+		if err := json.Unmarshal(raw, &texts); err != nil {
+			t.Fatal(err)
+		}
+		for key, text := range texts {
+			for _, sentence := range strings.FieldsFunc(fmt.Sprint(text), func(r rune) bool { return strings.ContainsRune(".?:", r) }) {
+				if n := len(strings.Fields(sentence)); n > 15 {
+					t.Errorf("%s: %s: a sentence of %d words", file, key, n)
+				}
+			}
+		}
+	}
 }
