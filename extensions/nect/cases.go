@@ -203,6 +203,21 @@ func (c cases) change(ctx context.Context, id flow.AttemptID, fn func(*record) e
 	return record{}, extension.ErrStale
 }
 
+// use uses the secret of a return address up, if nobody has.
+func (c cases) use(ctx context.Context, at record, image []byte, how func(*record)) (now record, first bool, err error) {
+	now, err = c.change(ctx, at.Attempt, func(now *record) error {
+		first = same(now.Return, image) && now.Case == at.Case && !now.returned()
+		if !first {
+			return errSame
+		}
+		how(now)
+		return nil
+	})
+	return now, first && err == nil, err
+}
+
+func bindHere(r *record) { r.Bound = here }
+
 // name makes a case, or the image of a secret, lead to its attempt.
 func (c cases) name(ctx context.Context, key string, r record) error {
 	raw, err := json.Marshal(link{r.Attempt})

@@ -59,13 +59,23 @@ func (d *door) returned(w http.ResponseWriter, r *http.Request) {
 		d.unable(w, r, err)
 	case !ok:
 		d.back(w, r)
-	case d.host.Return(w, r, at.Attempt):
-		if _, err := d.use(ctx, at, image, func(now *record) { now.Bound = here }); err != nil {
+	case d.host.Return(w, withSecret(r), at.Attempt):
+		// The step has noted it, unless the attempt has gone on to another way.
+		if _, _, err := d.cases.use(ctx, at, image, bindHere); err != nil {
 			d.host.Log.ErrorContext(ctx, "a return is not noted", "error", err)
 		}
 	default:
 		d.elsewhere(w, r, at, image)
 	}
+}
+
+// withSecret adds the secret of the address to what the step is resumed with.
+func withSecret(r *http.Request) *http.Request {
+	query := r.URL.Query()
+	query.Set(secretField, r.PathValue("secret"))
+	to := r.Clone(r.Context())
+	to.URL.RawQuery, to.Form, to.PostForm = query.Encode(), nil, nil
+	return to
 }
 
 // secret returns the attempt for which a secret was made. A case that is named
@@ -84,24 +94,11 @@ func (d *door) secret(ctx context.Context, r *http.Request, image []byte) (recor
 	return at, ok, err
 }
 
-// use uses a secret up, if nobody has.
-func (d *door) use(ctx context.Context, at record, image []byte, how func(*record)) (first bool, err error) {
-	_, err = d.cases.change(ctx, at.Attempt, func(now *record) error {
-		first = same(now.Return, image) && now.Case == at.Case && !now.returned()
-		if !first {
-			return errSame
-		}
-		how(now)
-		return nil
-	})
-	return first && err == nil, err
-}
-
 // elsewhere takes a browser that did not begin. What came to nothing, or came
 // here before, leads back to the one that did.
 func (d *door) elsewhere(w http.ResponseWriter, r *http.Request, at record, image []byte) {
 	code := newCode()
-	first, err := d.use(r.Context(), at, image, func(now *record) {
+	_, first, err := d.cases.use(r.Context(), at, image, func(now *record) {
 		now.Code, now.CodeAt = d.cases.codeImage(*now, code), d.host.Now()
 	})
 	if err != nil {

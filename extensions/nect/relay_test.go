@@ -1,11 +1,14 @@
 package nect_test
 
 import (
+	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/schleuse/schleuse/sidecar/extension"
 	"github.com/schleuse/schleuse/sidecar/extension/extensiontest"
 	"github.com/schleuse/schleuse/sidecar/flow"
 )
@@ -21,6 +24,58 @@ func TestTheBrowserThatBeganGoesOn(t *testing.T) {
 	w.expect(w.looks(a), "done")
 	w.expect(w.returns(""), "later {Code: Flow: Phone:0800 000000}")
 	w.expect(w.looks(a), "done")
+}
+
+// That a browser came back is noted before it is told anything: else it would
+// wait for what has happened already.
+func TestAReturnIsNotedBeforeTheBrowserGoesOn(t *testing.T) {
+	port, stage, at := newDoors(t), extensiontest.NewStage("nect"), newService(t)
+	port.arrange(stage)
+	var parts extension.Parts
+	a := stage.Attempt()
+	shown := ""
+	stage.Host.Return = func(rw http.ResponseWriter, r *http.Request, _ flow.AttemptID) bool {
+		if err := r.ParseForm(); err != nil {
+			return false
+		}
+		out, err := parts.Step.Resume(r.Context(), a, flow.Input{Kind: flow.Returned, Form: r.Form})
+		w := world{t, stage, at, parts}
+		shown = w.word(out, err)
+		stage.Records.Break(fmt.Errorf("down")) // from here on
+		rw.WriteHeader(http.StatusSeeOther)
+		return true
+	}
+	parts = stage.Open(t, port.factory(), at.config("match"))
+	w := world{t, stage, at, parts}
+	w.presses(a, "start")
+	back := at.last().back + "?nectCaseId=" + at.last().id
+	browse(t, back, "")
+	w.expect(shown, "done")
+	stage.Records.Break(nil)
+	w.expect(w.looks(a), "done")
+}
+
+// Whoever comes back while it cannot be noted may come back once more.
+func TestAReturnThatCannotBeNotedCanBeRepeated(t *testing.T) {
+	w := in(t, "match")
+	a := w.attempt(1, flow.Registration)
+	w.presses(a, "start")
+	c := w.nect.last()
+	back := flow.Input{Kind: flow.Returned, Form: url.Values{"nectCaseId": {c.id}, "secret": {c.back[strings.LastIndex(c.back, "/")+1:]}}}
+	resume := func() string {
+		out, err := w.parts.Step.Resume(t.Context(), a, back)
+		return w.word(out, err)
+	}
+	w.Records.Break(fmt.Errorf("down"))
+	w.expect(resume(), "later")
+	w.Records.Break(nil)
+	b := w.attempt(2, flow.Registration)
+	out, err := w.parts.Step.Resume(t.Context(), b, back) // nobody else's attempt
+	w.expect(w.word(out, err), "before")
+	back.Kind = flow.Posted // nor a form
+	w.expect(resume(), "waiting")
+	back.Kind = flow.Returned
+	w.expect(resume(), "done")
 }
 
 // The attacker begins with the victim's number and sends the link. The victim

@@ -65,7 +65,24 @@ func (s *step) Resume(ctx context.Context, a *flow.Attempt, in flow.Input) (flow
 	if in.Kind == flow.Posted {
 		return s.answered(ctx, a, r, in.Form)
 	}
+	if r, err = s.cameBack(ctx, r, only(in.Form, secretField)); err != nil {
+		return later(err)
+	}
 	return s.seen(ctx, a, r, false)
+}
+
+// secretField is where the step finds the secret of the address that its
+// browser came back to.
+const secretField = "secret"
+
+// cameBack notes that the attempt's own browser came back, before it goes on.
+func (s *step) cameBack(ctx context.Context, r record, secret string) (record, error) {
+	image := s.cases.imageOf(secret)
+	if !same(r.Return, image) {
+		return r, nil
+	}
+	now, _, err := s.cases.use(ctx, r, image, bindHere)
+	return now, err
 }
 
 // pressed is the button after which a case is made. Before anything costs, the
