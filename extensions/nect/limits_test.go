@@ -1,15 +1,18 @@
 package nect_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/schleuse/schleuse/sidecar/extension/extensiontest"
 	"github.com/schleuse/schleuse/sidecar/flow"
 	"github.com/schleuse/schleuse/sidecar/member"
+	"github.com/schleuse/schleuse/sidecar/member/membertest"
 )
 
 // Behind one address, such as a mobile network's, foreign documents of others
@@ -81,5 +84,43 @@ func TestForeignDocumentsAlarmPerPerson(t *testing.T) {
 	}
 	if strings.Contains(w.Log(), string(extensiontest.Number)) {
 		t.Error("the number is in the log")
+	}
+}
+
+// counted counts how often namesakes are asked for, and may not know any.
+type counted struct {
+	*membertest.Directory
+	asked  atomic.Int32
+	broken atomic.Bool
+}
+
+func (c *counted) Namesakes(ctx context.Context, number member.KVNR) ([]member.Member, error) {
+	c.asked.Add(1)
+	if c.broken.Load() {
+		return nil, member.ErrUnavailable
+	}
+	return c.Directory.Namesakes(ctx, number)
+}
+
+// A number that nobody has costs the same questions, and fails alike.
+func TestAnUnknownNumberCostsTheSame(t *testing.T) {
+	for name, number := range map[string]member.KVNR{"known": other().KVNR, "unknown": "Z000000005"} {
+		port, stage, at := newDoors(t), extensiontest.NewStage("nect"), newService(t)
+		port.arrange(stage)
+		stage.Members.Put(other())
+		directory := &counted{Directory: stage.Members}
+		stage.Host.Members = directory
+		w := world{t, stage, at, stage.Open(t, port.factory(), at.config("match"))}
+		a := w.attempt(1, flow.Registration)
+		a.Number = number
+		directory.broken.Store(true)
+		w.expect(w.presses(a, "start"), "later")
+		directory.broken.Store(false)
+		w.Clock.Pass(time.Minute)
+		w.returns(a.ID)
+		w.expect(w.looks(a), "mismatch")
+		if n := directory.asked.Load(); n != 2 || w.Members.Asked() != 2 {
+			t.Errorf("%s: asked %d times, and %d for namesakes", name, w.Members.Asked(), n)
+		}
 	}
 }

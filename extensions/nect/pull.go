@@ -146,11 +146,9 @@ func (s *step) compare(ctx context.Context, r record, p ident.Person) (ident.Ver
 	if err != nil && !unknown {
 		return 0, "", errors.Join(err, s.untake(ctx, r))
 	}
-	var namesakes []member.Member
-	if !unknown {
-		if namesakes, err = member.Namesakes(ctx, s.host.Members, r.Number); err != nil {
-			return 0, "", errors.Join(err, s.untake(ctx, r))
-		}
+	namesakes, err := member.Namesakes(ctx, s.host.Members, r.Number)
+	if err != nil && (!unknown || !errors.Is(err, member.ErrNotFound)) {
+		return 0, "", errors.Join(err, s.untake(ctx, r))
 	}
 	verdict := ident.Compare(on, namesakes, p)
 	if unknown || verdict == 0 || verdict == ident.Mismatch {
