@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/schleuse/schleuse/sidecar/extension"
@@ -87,7 +86,7 @@ func (c Config) Validate() error {
 // startable reports whether a page of ours may lead there.
 func startable(address string) bool {
 	u, err := url.Parse(address)
-	return err == nil && (safe(u) || u.Scheme == "http" && strings.HasSuffix(u.Hostname(), ".localhost"))
+	return err == nil && safe(u)
 }
 
 func between[N int | time.Duration](name string, n, least, most N) error {
