@@ -35,10 +35,11 @@ type drafting struct {
 }
 
 // drafting reads what a draft's form wants. A form that comes again wants
-// nothing: the press of a button may cost something.
+// nothing: the press of a button may cost something. The turn is the sealed
+// one, so that nobody makes up another for the same page.
 func (h *handler) drafting(w http.ResponseWriter, r *http.Request, q asked, in flow.Input) drafting {
 	switch {
-	case !h.turns.take(w, r, "", in.Form.Get(turnField)):
+	case q.Turn == "" || !h.turns.take(w, r, "", q.Turn):
 		return drafting{}
 	case in.Form.Has(waysField):
 		return drafting{ways: true}
@@ -150,10 +151,6 @@ func (h *handler) keepDraft(w http.ResponseWriter, r *http.Request, x *exchange,
 	if err != nil {
 		return err
 	}
-	e := audit.Entry{Action: string(p.Record.Flow) + ".begun", Step: string(p.Step), Client: q.Client, Result: "ok"}
-	if err := h.fact(r.Context(), e); err != nil {
-		return laterFault(err)
-	}
 	secret, known := keptAs(x, q)
 	if !known {
 		secret = flow.NewSecret()
@@ -161,6 +158,10 @@ func (h *handler) keepDraft(w http.ResponseWriter, r *http.Request, x *exchange,
 	err = h.Engine.Keep(r.Context(), secret, p.Record, sealed)
 	if errors.Is(err, flow.ErrTooManyAttempts) {
 		return fault.New(fault.TooMany, "too_many_attempts", err)
+	}
+	if err == nil { // what is not stored has not begun, however often it is tried
+		e := audit.Entry{Action: string(p.Record.Flow) + ".begun", Step: string(p.Step), Client: q.Client, Result: "ok"}
+		err = h.fact(r.Context(), e)
 	}
 	if err != nil {
 		return laterFault(err)
@@ -256,11 +257,12 @@ func (h *handler) showDraftWays(w http.ResponseWriter, r *http.Request, x *excha
 
 // renderDraft writes a page that carries its draft.
 func (h *handler) renderDraft(w http.ResponseWriter, r *http.Request, x *exchange, q asked, page web.Page) error {
+	q.Turn = newTurn()
 	raw, err := json.Marshal(q)
 	if err != nil {
 		return err
 	}
-	page.Hidden = []web.Field{{Name: requestField, Value: h.seal(requestField, raw)}, {Name: turnField, Value: newTurn()}}
+	page.Hidden = []web.Field{{Name: requestField, Value: h.seal(requestField, raw)}}
 	half, err := flow.ParseSecret(x.cookies.OwnNamed(pageCookie))
 	if err != nil {
 		half = flow.NewSecret()

@@ -41,6 +41,7 @@ type asked struct {
 
 	Draft flow.Record // how far the person has come
 	Half  string      // the page's half of the secret of what is kept, see keptAs
+	Turn  string      // of this page, see turns
 	Ways  bool        // the page is the choice among ways
 }
 

@@ -2,6 +2,7 @@ package gate_test
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -100,7 +101,7 @@ func (s *makesAccount) Forget(context.Context, *flow.Attempt) error {
 // draft sends the form of a draft's page.
 func (b *browser) draft(page response, namesAndValues ...string) response {
 	b.t.Helper()
-	form := url.Values{"schleuse_request": {page.hidden("schleuse_request")}, "schleuse_turn": {page.hidden("schleuse_turn")}}
+	form := url.Values{"schleuse_request": {page.hidden("schleuse_request")}}
 	for i := 0; i+1 < len(namesAndValues); i += 2 {
 		form.Set(namesAndValues[i], namesAndValues[i+1])
 	}
@@ -207,13 +208,44 @@ func TestALostAnswerLosesNothing(t *testing.T) {
 	}
 	other := w.browser()
 	other.get(authURL("app"))
-	if got := other.post(page.action(), form).want(http.StatusSeeOther).location(); got == at || w.attempts.Len() != 2 {
+	page = other.post(page.action(), form).want(http.StatusOK).shows("ask for digits")
+	if got := other.draft(page, "digits", "0042").want(http.StatusSeeOther).location(); got == at || w.attempts.Len() != 2 {
 		t.Errorf("another browser goes on at %s, %d attempts", got, w.attempts.Len())
 	}
 	// Another number typed on the way back is another attempt.
 	b.kept(b.register(authURL("app")))
 	if w.attempts.Len() != 3 {
 		t.Errorf("%d attempts", w.attempts.Len())
+	}
+}
+
+// One page is one try: neither without a turn nor with one that somebody made
+// up does it store anything again.
+func TestOneDraftIsKeptOnce(t *testing.T) {
+	w := registering(t)
+	page := w.browser().register(authURL("app"))
+	form := url.Values{"schleuse_request": {page.hidden("schleuse_request")}, "digits": {"1"}}
+	for i := range 100 {
+		b := w.browser()
+		b.get(authURL("app")) // for the cookie
+		form.Set("schleuse_turn", fmt.Sprintf("ABCDEFGHIJ%03d", i))
+		b.post(page.action(), form).want(http.StatusOK).shows("ask for digits")
+	}
+	if n, facts := w.attempts.Len(), w.audit.Actions(); n != 1 || !slices.Equal(facts, []string{"registration.begun"}) {
+		t.Errorf("%d attempts, audit %q", n, facts)
+	}
+}
+
+func TestWhatIsNotStoredHasNotBegun(t *testing.T) {
+	w := registering(t)
+	w.attempts.PerAddress = 1
+	b := w.browser()
+	b.kept(b.register(authURL("app")))
+	other := w.browser()
+	page := other.draft(other.get(authURL("app")), "number", "A123456780", "register", "1").want(http.StatusOK)
+	other.draft(page, "digits", "1").want(http.StatusTooManyRequests)
+	if n := strings.Count(strings.Join(w.audit.Actions(), " "), "registration.begun"); n != 1 {
+		t.Errorf("%d entries of beginnings, want 1", n)
 	}
 }
 
