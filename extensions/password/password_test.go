@@ -18,14 +18,14 @@ import (
 	"github.com/schleuse/schleuse/sidecar/notify"
 )
 
-const (
-	newcomer member.KVNR = "M123456785"
-	chosen               = "ein kurzer Satz"
-)
+const newcomer member.KVNR = "M123456785"
+
+const chosen = "ein kurzer Satz"
 
 // registers makes the attempt one of somebody whom nect has identified.
 func registers(a *flow.Attempt) {
 	a.Flow, a.Number, a.Account, a.Session, a.Kinds = flow.Registration, newcomer, "", "", []string{"nect"}
+	a.Evidence = "nect case c-17"
 }
 
 // known is the same for a number that has an account.
@@ -370,7 +370,7 @@ func TestNothingIsOwedToOthers(t *testing.T) {
 	}
 	t.Run("owed", func(t *testing.T) {
 		a := owed(t, recovers)
-		if p := a.recall(a.account(extensiontest.Number)); p.Kind != "password" || p.Note != "nect" {
+		if p := a.recall(a.account(extensiontest.Number)); p.Kind != "password" || p.Note != "nect case c-17" {
 			t.Errorf("got %+v", p)
 		}
 	})
