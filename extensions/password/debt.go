@@ -21,7 +21,7 @@ type debt struct {
 	Made    bool       // an account is made; else one that exists gets a password
 	Account account.ID // empty while it is not known which account is made
 	Done    bool       // the change is complete: the password is this person's
-	Note    string     // which proofs they gave
+	Note    string     // what their proofs noted
 }
 
 // The figures of a change.

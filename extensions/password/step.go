@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/schleuse/schleuse/sidecar/account"
@@ -151,7 +150,7 @@ func (s *step) ask(at situation, problems ...flow.Problem) flow.Outcome {
 // and its follow-up queued first.
 func (s *step) change(ctx context.Context, a *flow.Attempt, at situation, password string) (flow.Outcome, error) {
 	d := debt{
-		Attempt: a.ID, Begun: s.host.Now(), Note: strings.Join(a.Kinds, " "),
+		Attempt: a.ID, Begun: s.host.Now(), Note: a.Evidence,
 		Made: at.account.ID == "" || at.ours(a), Account: at.account.ID,
 	}
 	err := s.debts.put(ctx, a.Number, at.version, d)

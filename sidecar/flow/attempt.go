@@ -82,6 +82,9 @@ type Attempt struct {
 	Language string       // "de" or "en"
 	Step     StepName     // the step that is asked
 	Kinds    []string     // kinds of the proofs given so far
+	// Evidence is what these proofs note, for the Note of one that will stand
+	// for them (see Recaller). At most 200 bytes. It is filled for every call.
+	Evidence string `json:"-"`
 	// Parked are this browser's attempts of the same number that ended with
 	// Park in the last 7 days, at most 4. What a step kept under their ids may
 	// go on in this one, and in no other.

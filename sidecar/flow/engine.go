@@ -232,6 +232,7 @@ func (e *Engine) run(ctx context.Context, r Record, in *Input) (Position, error)
 	}
 	a := r.Attempt
 	a.State, a.Kinds, a.Parked = bytes.Clone(r.State), slices.Clone(r.Kinds), slices.Clone(r.Parked)
+	a.Evidence = evidence(r)
 	out, err := call(ctx, c, &a, in)
 	if err == nil {
 		err = e.allowed(r, out, in != nil)

@@ -1,10 +1,12 @@
 package flow
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // Recall asks the closing steps, before the first step of a login is asked,
@@ -64,6 +66,18 @@ func (e *Engine) Forget(ctx context.Context, r Record) error {
 		}
 	}
 	return nil
+}
+
+// evidence is what the proofs of an attempt note, by the names of their steps;
+// one without a note is told by its kind.
+func evidence(r Record) string {
+	var notes []string
+	for _, step := range slices.Sorted(maps.Keys(r.Proofs)) {
+		p := r.Proofs[step]
+		notes = append(notes, cmp.Or(p.Note, p.Kind))
+	}
+	all := strings.Join(notes, "; ")
+	return strings.ToValidUTF8(all[:min(len(all), maxNote)], "")
 }
 
 type recalling struct {

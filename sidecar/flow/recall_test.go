@@ -3,6 +3,8 @@ package flow_test
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/schleuse/schleuse/sidecar/flow"
@@ -36,6 +38,38 @@ func signedIn(t *testing.T, proof flow.Proof) (*stage, *remembering) {
 	later := flow.Plan{Front: names{"front"}, Back: []flow.Entry{{"nect"}}, After: names{"password"}}
 	s.Plans[flow.Registration], s.Plans[flow.Recovery] = later, later
 	return s, r
+}
+
+// What a closing step is told of the proofs before it fits into the note of its
+// own, which stands for them when it recalls.
+func TestAClosingStepKnowsTheEvidence(t *testing.T) {
+	long := strings.Repeat("x", 197)
+	for name, c := range map[string]struct{ a, b, want string }{
+		"notes":             {"case c-17", "by post", "case c-17; by post"},
+		"no note":           {"", "by post", "kind_a; by post"},
+		"as long as may be": {long, "x", long + "; x"},
+		"longer":            {long, "ü", long + "; "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var told []string
+			s := enter(t, map[flow.StepName]flow.Step{
+				"a": flowtest.Always(flow.Done(flow.Proof{Note: c.a})),
+				"b": flowtest.Always(flow.Done(flow.Proof{Note: c.b})),
+				"review": flowtest.Step{OnBegin: func(_ context.Context, a *flow.Attempt) (flow.Outcome, error) {
+					told = append(told, a.Evidence)
+					a.Evidence = "forged"
+					return flow.Show(flow.View{Page: "ask"}), nil
+				}},
+			}, flow.Entry{"a"}, flow.Entry{"b"})
+			s.plan(func(p *flow.Plan) { p.After = names{"review"} })
+			s.look()
+			s.look()
+			want := []string{c.want, c.want}
+			if !slices.Equal(told, want) {
+				t.Errorf("told %q, want %q", told, want)
+			}
+		})
+	}
 }
 
 func TestAnIdentificationIsRecalled(t *testing.T) {
