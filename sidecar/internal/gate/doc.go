@@ -17,6 +17,8 @@
 //	number.go          the steps before Keycloak, at the request's own address
 //	authorize.go       the auth endpoint; tabs; dead sessions
 //	authenticate.go    Keycloak's own form; the broker's return; restart
+//	changed.go         who waits in Keycloak does not go on once the account
+//	                   has become its owner's
 //	action.go          no side effect (kc_action) before clearance
 //	push.go            pushed requests (RFC 9126), of which nothing is stored
 //	hold.go, held.go   what is kept from the browser, and how
