@@ -275,12 +275,8 @@ func (e *Engine) write(ctx context.Context, r Record, c Chamber, out Outcome, a 
 func (e *Engine) allowed(r Record, out Outcome, resumed bool) error {
 	front := next(e.Plans[r.Flow], r).place == InFront
 	switch out.Kind {
-	case IsDone:
-		if r.ID == "" && !front {
-			return errUnkept
-		}
-	case IsSend, IsPark:
-		if r.ID == "" {
+	case IsDone, IsSend, IsPark:
+		if r.ID == "" && (out.Kind != IsDone || !front) {
 			return errUnkept
 		}
 	case IsKeep:
