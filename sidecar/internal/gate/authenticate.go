@@ -14,15 +14,11 @@ func (h *handler) authenticate(w http.ResponseWriter, r *http.Request, x *exchan
 	if err != nil {
 		return malformed(err)
 	}
-	var form wire.Params
+	form, err := posted(r)
+	if err != nil {
+		return err
+	}
 	if r.Method == http.MethodPost {
-		body, err := readForm(r)
-		if err != nil {
-			return err
-		}
-		if form, err = wire.ParseForm(r.Header, body); err != nil {
-			return malformed(err)
-		}
 		if ours, err := h.numberAnswered(w, r, x, form); ours {
 			return err
 		}
@@ -48,6 +44,22 @@ func (h *handler) authenticate(w http.ResponseWriter, r *http.Request, x *exchan
 	x.body = encodeForm(form)
 	h.forward(w, r, x)
 	return nil
+}
+
+// posted reads the form that came in; nil where there is none.
+func posted(r *http.Request) (wire.Params, error) {
+	if r.Method != http.MethodPost {
+		return nil, nil
+	}
+	body, err := readForm(r)
+	if err != nil {
+		return nil, err
+	}
+	form, err := wire.ParseForm(r.Header, body)
+	if err != nil {
+		return nil, malformed(err)
+	}
+	return form, nil
 }
 
 func encodeForm(form wire.Params) []byte {
@@ -100,15 +112,11 @@ func (h *handler) brokered(w http.ResponseWriter, r *http.Request, x *exchange) 
 	if err != nil {
 		return malformed(err)
 	}
-	var form wire.Params
+	form, err := posted(r)
+	if err != nil {
+		return err
+	}
 	if r.Method == http.MethodPost {
-		body, err := readForm(r)
-		if err != nil {
-			return err
-		}
-		if form, err = wire.ParseForm(r.Header, body); err != nil {
-			return malformed(err)
-		}
 		x.body = encodeForm(form)
 	}
 	h.recall(x, query, form)

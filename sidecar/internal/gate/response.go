@@ -13,6 +13,7 @@ import (
 	"github.com/schleuse/schleuse/sidecar/account"
 	"github.com/schleuse/schleuse/sidecar/fault"
 	"github.com/schleuse/schleuse/sidecar/internal/gate/wire"
+	"github.com/schleuse/schleuse/sidecar/member"
 )
 
 // respond is the response rule, on every answer of Keycloak whatever its
@@ -67,10 +68,7 @@ func (h *handler) login(ctx context.Context, x *exchange, resp *http.Response, l
 	person := h.clear.recent(ctx, login.Identity.Subject)
 	h.Metrics.login(x.route, person)
 	verdict := decide(atResponse, person)
-	who, refusal, err := h.rightPerson(ctx, x, login, person)
-	if refusal == "" && err == nil {
-		refusal, err = h.lateLogin(ctx, x, login.Identity, who)
-	}
+	who, refusal, err := h.rightLogin(ctx, x, login, person)
 	if h.Settings.Observe {
 		return h.observeLogin(ctx, x, resp, login, verdict == forward && refusal == "")
 	}
@@ -91,6 +89,16 @@ func (h *handler) login(ctx context.Context, x *exchange, resp *http.Response, l
 	default:
 		return h.hold(ctx, x, resp, login, who)
 	}
+}
+
+// rightLogin is whose login it is, and why it must not be: the wrong person's,
+// or one that began too early.
+func (h *handler) rightLogin(ctx context.Context, x *exchange, login wire.Answer, person account.Clearance) (who member.KVNR, refusal string, err error) {
+	who, refusal, err = h.rightPerson(ctx, x, login, person)
+	if refusal == "" && err == nil {
+		refusal, err = h.lateLogin(ctx, x, login.Identity, who)
+	}
+	return who, refusal, err
 }
 
 // observeLogin lets a login out and reports whether it should have left.
