@@ -76,7 +76,8 @@ func (d *desk) deliver(ctx context.Context, m extension.Message) error {
 	if err != nil || !wanted {
 		return err
 	}
-	if err := d.pace(ctx); err != nil {
+	hour := d.perHour()
+	if err := d.pace(ctx, hour); err != nil {
 		return err
 	}
 	err = d.issue(ctx, o)
@@ -87,7 +88,7 @@ func (d *desk) deliver(ctx context.Context, m extension.Message) error {
 		err = errors.Join(err, d.withdraw(ctx, o))
 	}
 	if err != nil {
-		err = errors.Join(err, d.host.Counters.Refund(ctx, d.perHour()))
+		err = errors.Join(err, d.host.Counters.Refund(ctx, hour))
 	}
 	return err
 }
@@ -115,14 +116,17 @@ func (d *desk) wanted(ctx context.Context, o order) (bool, error) {
 // until is when an order's code is too old.
 func (d *desk) until(o order) time.Time { return o.At.Add(d.config.Valid) }
 
+// perHour is the limit of this hour. The hour is its subject: counters forget
+// after the last try, and letters that leave evenly would come to a halt.
 func (d *desk) perHour() extension.Limit {
-	return extension.Limit{Name: "letters", Subject: "all", Max: d.config.LettersPerHour, Window: time.Hour}
+	hour := d.host.Now().UTC().Truncate(time.Hour).Format(time.RFC3339)
+	return extension.Limit{Name: "letters", Subject: hour, Max: d.config.LettersPerHour, Window: time.Hour}
 }
 
 // pace lets so many letters out an hour. What is over waits its turn, for a
 // flood of orders should alarm somebody before it is printed.
-func (d *desk) pace(ctx context.Context) error {
-	taken, err := d.host.Counters.Take(ctx, d.perHour())
+func (d *desk) pace(ctx context.Context, hour extension.Limit) error {
+	taken, err := d.host.Counters.Take(ctx, hour)
 	if err != nil || taken.OK {
 		return err
 	}

@@ -294,6 +294,18 @@ func TestAFloodLeavesSlowlyAndAlarms(t *testing.T) {
 	}
 }
 
+// What leaves evenly, below the figure, never comes to a halt.
+func TestAnHoursFigureEndsWithTheHour(t *testing.T) {
+	s := open(t, "letters_per_hour: 2\nagain: 24h")
+	for n := range 3 {
+		s.order(func(a *flow.Attempt) { a.Flow = []flow.Name{flow.Registration, flow.Recovery, flow.Login}[n] })
+		if got := s.posted(); len(got) != n+1 {
+			t.Errorf("order %d: %d letters", n+1, len(got))
+		}
+		s.Clock.Pass(40 * time.Minute)
+	}
+}
+
 func TestMessagesThatAreNoOrders(t *testing.T) {
 	s := open(t, "")
 	for i, body := range []string{"", "{}", `{"ID":"x","Number":"A123456780","Code":"x"}`, `{"ID":"x","Code":"234567ACEFHF"}`} {

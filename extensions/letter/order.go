@@ -41,13 +41,13 @@ func (s *step) order(ctx context.Context, a *flow.Attempt) (flow.Outcome, error)
 			return ask(a, "", *problem), nil
 		}
 	}
-	limit := s.orders(a)
-	taken, err := s.host.Counters.Take(ctx, limit)
+	today := s.host.Now().Truncate(day)
+	taken, err := s.host.Counters.Take(ctx, s.orders(a, today))
 	if err != nil {
 		return later(err)
 	}
 	if !taken.OK {
-		return ask(a, "", flow.Problem{Key: "problem.orders", Args: map[string]any{"Wait": s.until(taken)}}), nil
+		return ask(a, "", flow.Problem{Key: "problem.orders", Args: map[string]any{"Wait": s.left(today.Add(day))}}), nil
 	}
 	if err := s.queue(ctx, a); err != nil {
 		return later(err)
@@ -83,7 +83,9 @@ func (s *step) hindrance(ctx context.Context, a *flow.Attempt) (*flow.Problem, e
 }
 
 // orders bounds what one address orders, as each letter costs, and disturbs
-// whoever gets it.
-func (s *step) orders(a *flow.Attempt) extension.Limit {
-	return extension.Limit{Name: "orders", Subject: a.Address.String(), Max: s.config.OrdersPerAddress, Window: day}
+// whoever gets it. The day is part of the subject: counters forget after the
+// last try, so that one order now and then would add up for ever.
+func (s *step) orders(a *flow.Attempt, today time.Time) extension.Limit {
+	subject := a.Address.String() + " " + today.UTC().Format(time.DateOnly)
+	return extension.Limit{Name: "orders", Subject: subject, Max: s.config.OrdersPerAddress, Window: day}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/schleuse/schleuse/sidecar/extension/extensiontest"
 	"github.com/schleuse/schleuse/sidecar/flow"
@@ -115,5 +116,29 @@ func TestAnOrderIsTheSameForEverybody(t *testing.T) {
 		if got != want {
 			t.Errorf("%s: %s, of an unknown number %s", name, got, want)
 		}
+	}
+}
+
+// A day's figure is one of a day: one letter a day never shuts an address, and
+// who is shut is told when that day ends.
+func TestOrdersOfADayEndWithTheDay(t *testing.T) {
+	s := open(t, "orders_per_address: 2")
+	for range 4 {
+		if got := s.orders(s.draft("192.0.2.7/32")); got != "ordered" {
+			t.Error(got)
+		}
+		s.Clock.Pass(20 * time.Hour)
+	}
+	s = open(t, "orders_per_address: 1")
+	midnight := s.Clock.Now().Truncate(day).Add(day)
+	s.orders(s.draft("192.0.2.7/32"))
+	s.Clock.Pass(time.Hour)
+	out, err := s.Step.Resume(t.Context(), s.draft("192.0.2.7/32"), extensiontest.Post("wish", "order"))
+	if err != nil || len(out.View.Problems) != 1 || out.View.Problems[0].Args["Wait"] != midnight.Sub(s.Clock.Now()) {
+		t.Errorf("%+v, %v; want %v", out.View.Problems, err, midnight.Sub(s.Clock.Now()))
+	}
+	s.Clock.Pass(midnight.Sub(s.Clock.Now()))
+	if got := s.orders(s.draft("192.0.2.7/32")); got != "ordered" {
+		t.Errorf("on the next day: %s", got)
 	}
 }

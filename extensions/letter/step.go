@@ -124,7 +124,7 @@ func (s *step) redeem(ctx context.Context, a *flow.Attempt, c code, typed string
 		return later(err)
 	}
 	if problem != "" {
-		return ask(a, typed, flow.Problem{Field: "code", Key: "problem." + problem, Args: map[string]any{"Wait": s.until(taken)}}), nil
+		return ask(a, typed, flow.Problem{Field: "code", Key: "problem." + problem, Args: map[string]any{"Wait": s.left(taken.Until)}}), nil
 	}
 	return out, nil
 }
@@ -202,8 +202,9 @@ func (s *step) tries(a *flow.Attempt) []extension.Limit {
 	return append(limits, extension.Limit{Name: "wrong.attempt", Subject: string(a.ID), Max: s.config.Tries, Window: s.config.Lock, About: about})
 }
 
-func (s *step) until(t extension.Taken) time.Duration {
-	return max(time.Minute, t.Until.Sub(s.host.Now()))
+// left is how long it is until then, as a page says it.
+func (s *step) left(until time.Time) time.Duration {
+	return max(time.Minute, until.Sub(s.host.Now()))
 }
 
 // offer describes the step where the person chooses a way. It is the same for

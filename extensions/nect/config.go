@@ -56,14 +56,14 @@ type Config struct {
 	// somebody who begins one for a foreign number and sends the person the
 	// link gets what that person's identification opens.
 	AcceptRelay bool `yaml:"accept_relay"`
-	// PerNumber and PerAddress are how many cases are made in 24 hours, 1 to
+	// PerNumber and PerAddress are how many cases are made a day (UTC), 1 to
 	// 20 and 1 to 1000; PerDay is from how many a day on they are made slowly,
 	// 1 to 1,000,000.
 	PerNumber  int `yaml:"per_number"`
 	PerAddress int `yaml:"per_address"`
 	PerDay     int `yaml:"per_day"`
-	// MismatchesPerAddress is how many foreign documents one address bears in 24
-	// hours, 1 to 1000. More than that wait, the right ones too.
+	// MismatchesPerAddress is how many foreign documents one address bears a
+	// day (UTC), 1 to 1000. More than that wait, the right ones too.
 	MismatchesPerAddress int `yaml:"mismatches_per_address"`
 	// FromAge is the age in years from which one may have an own account, 0 to
 	// 18; 0 leaves it to the status in the master data.

@@ -25,6 +25,8 @@ const (
 	hintPause = 2 * time.Second
 	// ofAddress ends the names of the limits that people share.
 	ofAddress = "_address"
+	// ofAttempt is the limit of an attempt, the only refusal that outlives a day.
+	ofAttempt = "mismatch"
 )
 
 // caps bound what cases cost, and guessing.
@@ -41,7 +43,19 @@ type standing struct {
 	until   time.Time // when it is no more refused; zero = not by itself
 	busy    bool      // too many people at the same moment: in a moment it may
 	alarmed bool      // the day's number is over
+	counted []extension.Limit
 }
+
+// today makes a limit one of the day, in UTC: counters forget after the last
+// try, so that without the day a try now and then would add up for ever.
+func (c caps) today(l extension.Limit) extension.Limit {
+	l.Subject += " " + c.now().UTC().Format(time.DateOnly)
+	l.Window = day
+	return l
+}
+
+// tomorrow is when the limits of today end.
+func (c caps) tomorrow() time.Time { return c.now().Truncate(day).Add(day) }
 
 // own are the limits of whoever asks. Who has signed in is counted apart, so
 // that nobody can use up another's cases by knowing their number.
@@ -52,14 +66,14 @@ func (c caps) own(a *flow.Attempt) []extension.Limit {
 	}
 	about := extension.Subject{Number: a.Number, Account: a.Account}
 	return []extension.Limit{
-		{Name: "cases", Subject: who, Max: c.config.PerNumber, Window: day, About: about},
-		{Name: "cases" + ofAddress, Subject: a.Address.String(), Max: c.config.PerAddress, Window: day},
+		c.today(extension.Limit{Name: "cases", Subject: who, Max: c.config.PerNumber, About: about}),
+		c.today(extension.Limit{Name: "cases" + ofAddress, Subject: a.Address.String(), Max: c.config.PerAddress}),
 	}
 }
 
-// today is the day's number for everybody. It slows, and never locks.
-func (c caps) today() extension.Limit {
-	return extension.Limit{Name: "cases_day", Subject: c.now().UTC().Format(time.DateOnly), Max: c.config.PerDay, Window: 2 * day}
+// everybody is the day's number for all. It slows, and never locks.
+func (c caps) everybody() extension.Limit {
+	return c.today(extension.Limit{Name: "cases_day", Subject: "all", Max: c.config.PerDay})
 }
 
 func (c caps) slowly() extension.Limit {
@@ -71,37 +85,40 @@ func (c caps) slowly() extension.Limit {
 func (c caps) look(ctx context.Context, a *flow.Attempt) (standing, error) {
 	limits := append(c.own(a), c.foreign(record{Attempt: a.ID, Address: a.Address.String()})...)
 	t, err := c.counters.Look(ctx, limits...)
-	return refusal(t), err
+	return c.refusal(t), err
 }
 
-func refusal(t extension.Taken) standing {
-	return standing{refused: !t.OK, shared: strings.HasSuffix(t.Limit, ofAddress), until: t.Until}
+// refusal reads what the counters found. Their Until is not a day's end.
+func (c caps) refusal(t extension.Taken) standing {
+	at := standing{refused: !t.OK, shared: strings.HasSuffix(t.Limit, ofAddress), until: t.Until}
+	if t.Limit != ofAttempt {
+		at.until = c.tomorrow()
+	}
+	return at
 }
 
 // take counts a case that is about to be made.
 func (c caps) take(ctx context.Context, a *flow.Attempt) (standing, error) {
-	own, err := c.counters.Take(ctx, c.own(a)...)
-	if err != nil || !own.OK {
-		return refusal(own), err
+	own, everybody := c.own(a), c.everybody()
+	mine, err := c.counters.Take(ctx, own...)
+	if err != nil || !mine.OK {
+		return c.refusal(mine), err
 	}
-	all, err := c.counters.Take(ctx, c.today())
+	all, err := c.counters.Take(ctx, everybody)
 	if err != nil || all.OK {
-		return standing{}, err
+		return standing{counted: append(own, everybody)}, err
 	}
 	turn, err := c.counters.Take(ctx, c.slowly())
 	if err != nil || turn.OK {
-		return standing{alarmed: true}, err
+		return standing{alarmed: true, counted: own}, err
 	}
-	return standing{busy: true, alarmed: true}, c.counters.Refund(ctx, c.own(a)...)
+	return standing{busy: true, alarmed: true}, c.counters.Refund(ctx, own...)
 }
 
-// refund takes back a case that was counted and not made.
-func (c caps) refund(ctx context.Context, a *flow.Attempt, counted standing) error {
-	limits := c.own(a)
-	if !counted.alarmed {
-		limits = append(limits, c.today())
-	}
-	return c.counters.Refund(ctx, limits...)
+// refund takes back a case that was counted and not made, from the day on which
+// it was counted.
+func (c caps) refund(ctx context.Context, counted standing) error {
+	return c.counters.Refund(ctx, counted.counted...)
 }
 
 // code is how often the code of a case may be typed.
@@ -112,9 +129,9 @@ func (c caps) code(r record) extension.Limit {
 // foreign counts documents of somebody else in one attempt and at one address.
 // What is no attempt yet has none of its own.
 func (c caps) foreign(r record) []extension.Limit {
-	out := []extension.Limit{{Name: "mismatch" + ofAddress, Subject: r.Address, Max: c.config.MismatchesPerAddress, Window: day}}
+	out := []extension.Limit{c.today(extension.Limit{Name: ofAttempt + ofAddress, Subject: r.Address, Max: c.config.MismatchesPerAddress})}
 	if r.Attempt != "" {
-		out = append(out, extension.Limit{Name: "mismatch", Subject: string(r.Attempt), Max: mismatches, Window: keep, About: r.subject()})
+		out = append(out, extension.Limit{Name: ofAttempt, Subject: string(r.Attempt), Max: mismatches, Window: keep, About: r.subject()})
 	}
 	return out
 }

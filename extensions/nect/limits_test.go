@@ -124,3 +124,28 @@ func TestAnUnknownNumberCostsTheSame(t *testing.T) {
 		}
 	}
 }
+
+// A day's figure is one of a day: an address with a few cases each day is not
+// shut after weeks, and who is shut is told when that day ends.
+func TestADaysFigureEndsWithTheDay(t *testing.T) {
+	w := in(t, "mismatch", "per_number: 2", "per_address: 3", "mismatches_per_address: 3")
+	for n := range byte(8) {
+		a := w.attempt(n+1, flow.Registration)
+		w.expect(w.presses(a, "start"), "waiting")
+		w.returns(a.ID)
+		w.expect(w.looks(a), "mismatch")
+		w.Clock.Pass(20 * time.Hour)
+	}
+	w = in(t, "away", "per_number: 2", "per_address: 3")
+	midnight := w.Clock.Now().Truncate(day).Add(day)
+	for n := range byte(3) {
+		a := w.attempt(n+1, flow.Registration)
+		w.Clock.Pass(time.Hour)
+		out, err := w.parts.Step.Resume(t.Context(), a, extensiontest.Post("wish", "start"))
+		if n == 2 && (err != nil || out.Key != "denied.too_many" || !out.Until.Equal(midnight)) {
+			t.Errorf("%s until %v, %v; want %v", out.Key, out.Until, err, midnight)
+		}
+	}
+	w.Clock.Pass(midnight.Sub(w.Clock.Now()))
+	w.expect(w.presses(w.attempt(3, flow.Registration), "start"), "jump")
+}

@@ -99,7 +99,7 @@ func (s *step) make(ctx context.Context, a *flow.Attempt, r record) (flow.Outcom
 	made, err := s.order(ctx, r, a.Language)
 	switch {
 	case errors.Is(err, errNotOpened):
-		if err := s.caps.refund(ctx, a, counted); err != nil {
+		if err := s.caps.refund(ctx, counted); err != nil {
 			return later(errors.Join(err, s.cases.drop(ctx, r)))
 		}
 		return s.instead(ctx, r, s.down(a))

@@ -132,9 +132,11 @@ func (s *step) ask(ctx context.Context, r record) (result, error) {
 }
 
 // compare says whether the person is the member with the number. A number that
-// nobody has is answered like a foreign document, and costs the same.
+// nobody has is answered like a foreign document, and costs the same. What was
+// counted is given back where the document was no foreign one.
 func (s *step) compare(ctx context.Context, r record, p ident.Person) (ident.Verdict, string, error) {
-	taken, err := s.host.Counters.Take(ctx, s.caps.foreign(r)...)
+	limits := s.caps.foreign(r)
+	taken, err := s.host.Counters.Take(ctx, limits...)
 	if err != nil {
 		return 0, "", err
 	}
@@ -144,11 +146,11 @@ func (s *step) compare(ctx context.Context, r record, p ident.Person) (ident.Ver
 	on, err := s.host.Members.Find(ctx, r.Number)
 	unknown := errors.Is(err, member.ErrNotFound)
 	if err != nil && !unknown {
-		return 0, "", errors.Join(err, s.untake(ctx, r))
+		return 0, "", errors.Join(err, s.host.Counters.Refund(ctx, limits...))
 	}
 	namesakes, err := member.Namesakes(ctx, s.host.Members, r.Number)
 	if err != nil && (!unknown || !errors.Is(err, member.ErrNotFound)) {
-		return 0, "", errors.Join(err, s.untake(ctx, r))
+		return 0, "", errors.Join(err, s.host.Counters.Refund(ctx, limits...))
 	}
 	verdict := ident.Compare(on, namesakes, p)
 	if unknown || verdict == 0 || verdict == ident.Mismatch {
@@ -158,12 +160,7 @@ func (s *step) compare(ctx context.Context, r record, p ident.Person) (ident.Ver
 	if verdict == ident.Match {
 		refusal = on.Standing(s.host.Now(), s.config.FromAge).Refusal()
 	}
-	return verdict, refusal, s.untake(ctx, r)
-}
-
-// untake gives a mismatch back that was none.
-func (s *step) untake(ctx context.Context, r record) error {
-	return s.host.Counters.Refund(ctx, s.caps.foreign(r)...)
+	return verdict, refusal, s.host.Counters.Refund(ctx, limits...)
 }
 
 // alarm tells of a number for which foreign documents come again and again,
