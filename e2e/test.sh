@@ -13,10 +13,10 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
 # shellcheck disable=SC2086 # a list of packages
-go test -p 1 -count=1 -timeout 18m $others >"$log" 2>&1 &
+go test -p 1 -count=1 -timeout 40m $others >"$log" 2>&1 &
 beside=$!
 
-go test -v -count=1 -timeout 18m ./e2e
+go test -v -count=1 -timeout 40m ./e2e
 whole=$?
 wait "$beside"
 rest=$?
