@@ -151,15 +151,18 @@ var (
 
 // Attempts keeps records. A record is bounded: Held at most 64 KiB, State 4 KiB.
 type Attempts interface {
-	// Create stores a new record, and lets others fail, as Superseded, that
+	// Create stores a new record, and lets others fail, by Supersede, that
 	// have to give way. Of one account MaxOwn may be neither terminal nor
 	// expired: the oldest gives way, one of the record's own address before
 	// any. Without an account, the number counts in its place, at this address
-	// alone. At an address that has as many as the operator allows, the oldest
-	// of whoever has most there gives way, if these are two or more, else the
-	// oldest of the record's own account; if there is none, the error is
-	// ErrTooManyAttempts. Records with and without an account are counted
-	// apart. What is proven gives way last.
+	// alone, and of what has no proof the youngest gives way: who comes again
+	// and again with somebody's number takes their own places. At an address
+	// that has as many as the operator allows, one of whoever has most there
+	// gives way, if these are two or more, else one of the record's own
+	// account or number; if there is none, the error is ErrTooManyAttempts.
+	// Records with and without an account are counted apart. What has a proof
+	// gives way after what has none, and what is Proven last. A record may
+	// take the place of an expired one of its id.
 	Create(ctx context.Context, r Record) error
 	// Get returns the record, or ErrNoAttempt.
 	Get(ctx context.Context, id AttemptID) (Record, error)

@@ -184,10 +184,14 @@ func TestAKeptDraftGoesOn(t *testing.T) {
 	if err != nil || r.Step != "nect" || r.Number != anna || string(r.Held) != "request" || len(r.Parked) != 4 || len(r.Proofs)+len(r.Kinds) > 0 {
 		t.Fatalf("%+v, %v", r, err)
 	}
-	if got := r.Expires.Sub(r.Created); got != flow.LongLifetime {
+	if got := r.Expires.Sub(r.Created); got != flow.UnprovenLifetime {
 		t.Errorf("lives %v", got)
 	}
+	d.clock.Pass(time.Minute)
 	p, err := d.Answer(t.Context(), id, "nect", posted("right"))
+	if got := p.Record.Expires.Sub(d.clock.Now()); got != flow.LongLifetime {
+		t.Errorf("with a proof it lives %v", got)
+	}
 	if err != nil || p.Step != "password" || p.At != 3 || p.Of != 3 {
 		t.Fatalf("%+v, %v", p, err)
 	}

@@ -30,8 +30,15 @@ const (
 	// DefaultLifetime is a login's: as long as the code that is withheld in it
 	// (the realm's accessCodeLifespan).
 	DefaultLifetime = 45 * time.Minute
-	// LongLifetime is that of every other flow.
+	// UnprovenLifetime is that of every other flow while nothing is proven in
+	// it, from when its browser was last seen: whoever knows a number makes
+	// one, and it takes a place at its address.
+	UnprovenLifetime = 45 * time.Minute
+	// LongLifetime is what each proof gives those, and all that they get
+	// without any, however often their browser comes.
 	LongLifetime = 24 * time.Hour
+	// SupersededLifetime is how long one that gave way still says so.
+	SupersededLifetime = 10 * time.Minute
 	// ParkedLifetime is how long a parked attempt is still known to be there.
 	ParkedLifetime = 7 * 24 * time.Hour
 )
@@ -243,11 +250,14 @@ func (e *Engine) run(ctx context.Context, r Record, in *Input) (Position, error)
 	if !front { // the number is theirs alone
 		a.Number = r.Number
 	}
-	if out.Kind == IsKeep || rests(out) && bytes.Equal(a.State, r.State) && a.Number == r.Number {
+	if out.Kind == IsKeep || rests(out) && same(a, r.Attempt) && !e.unseen(r) {
 		return e.position(r, out), nil
 	}
 	return e.write(ctx, r, c, out, a)
 }
+
+// same reports whether a step has changed nothing that is stored.
+func same(a, b Attempt) bool { return bytes.Equal(a.State, b.State) && a.Number == b.Number }
 
 // write stores what a step has said, if it is still asked.
 func (e *Engine) write(ctx context.Context, r Record, c Chamber, out Outcome, a Attempt) (Position, error) {
@@ -259,6 +269,7 @@ func (e *Engine) write(ctx context.Context, r Record, c Chamber, out Outcome, a 
 			now.Number = a.Number
 		}
 		e.apply(now, c, out, a.State)
+		e.see(now)
 		return nil
 	})
 	switch {
@@ -376,6 +387,9 @@ func (e *Engine) prove(r *Record, c Chamber, p Proof) {
 	}
 	r.Proofs[c.Name] = Proof{Kind: c.Kind, At: p.At, Note: p.Note}
 	r.Kinds = append(r.Kinds, c.Kind)
+	if r.Flow != Login {
+		r.Expires = e.Now().Add(LongLifetime)
+	}
 }
 
 // advance brings the record to what the dispatcher decides.

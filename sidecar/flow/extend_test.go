@@ -37,13 +37,43 @@ func TestALoginIsExtendedElevenTimes(t *testing.T) {
 	}
 }
 
-func TestOnlyAnOpenLoginIsExtended(t *testing.T) {
+// A page that looks by itself, such as one that waits for a service, is enough.
+func TestWhatIsSeenLivesOn(t *testing.T) {
+	d := newDrafts(t, nil)
+	id := d.keep()
+	for range 34 {
+		d.clock.Pass(40 * time.Minute)
+		if p, err := d.Look(t.Context(), id); err != nil || p.Record.Expires.Sub(d.clock.Now()) < 20*time.Minute {
+			t.Fatalf("until %v, %v", p.Record.Expires, err)
+		}
+	}
+	before := d.clock.Now()
+	p, err := d.Look(t.Context(), id)
+	if err != nil || d.Extensible(p.Record) != p.Record.Expires.Before(p.Record.Created.Add(flow.LongLifetime)) {
+		t.Errorf("%+v, %v", p.Record, err)
+	}
+	d.clock.Pass(p.Record.Created.Add(flow.LongLifetime).Sub(before))
+	if _, err := d.Look(t.Context(), id); !errors.Is(err, flow.ErrNoAttempt) {
+		t.Errorf("after a day: %v", err)
+	}
+}
+
+func TestWhatIsNotSeenEndsSoon(t *testing.T) {
+	d := newDrafts(t, nil)
+	id := d.keep()
+	d.clock.Pass(flow.UnprovenLifetime)
+	if _, err := d.Look(t.Context(), id); !errors.Is(err, flow.ErrNoAttempt) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestOnlyWhatIsOpenIsExtended(t *testing.T) {
 	e := &flow.Engine{}
 	at := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 	for name, r := range map[string]flow.Record{
-		"failed":       {Status: flow.Failed, Attempt: flow.Attempt{Flow: flow.Login}},
-		"cleared":      {Status: flow.Cleared, Attempt: flow.Attempt{Flow: flow.Login}},
-		"registration": {Status: flow.Open, Attempt: flow.Attempt{Flow: flow.Registration}},
+		"failed":  {Status: flow.Failed, Attempt: flow.Attempt{Flow: flow.Login}},
+		"cleared": {Status: flow.Cleared, Attempt: flow.Attempt{Flow: flow.Login}},
+		"done":    {Status: flow.Proven, Attempt: flow.Attempt{Flow: flow.Registration}},
 	} {
 		r.Created, r.Expires = at, at.Add(time.Minute)
 		if e.Extensible(r) {

@@ -22,6 +22,18 @@ func (e *Engine) Fail(ctx context.Context, id AttemptID, key string) error {
 	return err
 }
 
+// Supersede is for the stores: it ends a record that gives way to a newer one.
+// A terminal record stays as it is.
+func (r *Record) Supersede(now time.Time) {
+	if r.Status.Terminal() {
+		return
+	}
+	fail(r, Superseded)
+	if end := now.Add(SupersededLifetime); end.Before(r.Expires) {
+		r.Expires = end
+	}
+}
+
 // MarkCleared records that the person behind a proven attempt is cleared, so
 // that what is withheld may leave. It may be repeated. It returns ErrNotReady
 // when the attempt is Open or Failed.

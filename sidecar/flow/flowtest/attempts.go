@@ -4,11 +4,9 @@
 package flowtest
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
-	"slices"
 	"sync"
 	"time"
 
@@ -55,29 +53,10 @@ func (s *Attempts) Create(_ context.Context, r flow.Record) error {
 	if _, err := s.load(r.ID); err == nil {
 		return errors.New("the attempt exists")
 	}
-	own := s.open(func(o flow.Record) bool { return o.Account == r.Account && r.Account != "" })
-	if len(own) >= flow.MaxOwn {
-		oldest := own[0]
-		oldest.Status, oldest.DenyStep, oldest.DenyKey, oldest.DenyUntil, oldest.Held = flow.Failed, "", flow.Superseded, time.Time{}, nil
-		if err := s.save(oldest); err != nil {
-			return err
-		}
-	}
-	if here := s.open(func(o flow.Record) bool { return o.Address == r.Address }); len(here) >= cmp.Or(s.PerAddress, 50) {
-		return flow.ErrTooManyAttempts
+	if err := s.makeRoom(r); err != nil {
+		return err
 	}
 	return s.save(r)
-}
-
-// open returns those that are not terminal, the oldest first.
-func (s *Attempts) open(which func(flow.Record) bool) (out []flow.Record) {
-	for id := range s.records {
-		if r, err := s.load(id); err == nil && !r.Status.Terminal() && which(r) {
-			out = append(out, r)
-		}
-	}
-	slices.SortFunc(out, func(a, b flow.Record) int { return a.Expires.Compare(b.Expires) })
-	return out
 }
 
 // Get implements flow.Attempts.

@@ -27,6 +27,9 @@ func Run(t *testing.T, open func(t *testing.T, now func() time.Time) flow.Attemp
 		"an error in an update changes nothing":     suite.rollback,
 		"updates one after the other":               suite.serial,
 		"bounds the open attempts of one account":   suite.bounded,
+		"lets a number's youngest give way":         suite.byNumber,
+		"lets what has a proof stay":                suite.provenStays,
+		"takes the place of what expired":           suite.again,
 		"fails what is open of one session, alone":  suite.failSession,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -226,6 +229,72 @@ func (s suite) bounded() {
 			s.Errorf("attempt %d: status %d, %q", i+1, r.Status, r.DenyKey)
 		}
 	}
+}
+
+// numbered makes one of a number for which nobody has signed in.
+func (s suite) numbered() flow.Record {
+	r := s.record("")
+	r.Flow, r.Account, r.Proofs, r.Kinds = flow.Registration, "", nil, nil
+	s.clock.Pass(time.Second)
+	return r
+}
+
+// superseded wants these of the records to have given way, and to end soon.
+func (s suite) superseded(ids []flow.AttemptID, want ...int) {
+	s.Helper()
+	var got []int
+	for i, id := range ids {
+		r, err := s.attempts.Get(s.Context(), id)
+		if err != nil {
+			s.Fatalf("Get: %v", err)
+		}
+		if r.Status != flow.Failed {
+			continue
+		}
+		got = append(got, i)
+		if r.DenyKey != flow.Superseded || r.Held != nil || r.Expires.Sub(s.clock.Now()) > flow.SupersededLifetime {
+			s.Errorf("record %d: %q, until %v", i, r.DenyKey, r.Expires)
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		s.Error(diff)
+	}
+}
+
+// byNumber: the first is a person's, the others a stranger's at their address.
+func (s suite) byNumber() {
+	var ids []flow.AttemptID
+	for range flow.MaxOwn + 2 {
+		ids = append(ids, s.create(s.numbered()))
+	}
+	elsewhere := s.numbered()
+	elsewhere.Address = netip.MustParsePrefix("192.0.2.1/32")
+	ids = append(ids, s.create(elsewhere))
+	s.superseded(ids, 3, 4)
+}
+
+func (s suite) provenStays() {
+	var ids []flow.AttemptID
+	for range flow.MaxOwn {
+		ids = append(ids, s.create(s.numbered()))
+	}
+	_, err := s.attempts.Update(s.Context(), ids[3], func(r *flow.Record) error {
+		r.Proofs = map[flow.StepName]flow.Proof{"nect": {Kind: "nect", At: s.clock.Now()}}
+		return nil
+	})
+	if err != nil {
+		s.Fatalf("Update: %v", err)
+	}
+	ids = append(ids, s.create(s.numbered()))
+	s.superseded(ids, 2)
+}
+
+func (s suite) again() {
+	r := s.record("sid-1")
+	s.create(r)
+	s.clock.Pass(time.Hour)
+	r.Expires = s.clock.Now().Add(time.Hour)
+	s.holds(s.create(r), r)
 }
 
 func (s suite) failSession() {

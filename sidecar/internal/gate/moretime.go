@@ -24,11 +24,15 @@ func (h *handler) timed(r *http.Request, page web.Page, rec flow.Record) web.Pag
 	return page
 }
 
-// extensible reports whether an attempt may last longer than the code that is
-// held in it: the login must be one that can be asked for again (see comeAgain).
+// extensible reports whether an attempt may last longer. A login outlasts the
+// code that is held in it, and must be one that can be asked for again (see
+// comeAgain).
 func (h *handler) extensible(rec flow.Record) bool {
 	if !h.Engine.Extensible(rec) {
 		return false
+	}
+	if !signedIn(rec) {
+		return true
 	}
 	s, err := decodeHeld(rec.Held)
 	return err == nil && (s.Query != "" || h.Settings.Start[rec.Client] != "")
@@ -42,7 +46,7 @@ func (h *handler) moreTime(r *http.Request) moving {
 		if err != nil {
 			return flow.Position{}, err
 		}
-		if h.extensible(rec) && h.keepAlive(r, rec) {
+		if h.extensible(rec) && (!signedIn(rec) || h.keepAlive(r, rec)) {
 			if err := h.Engine.Extend(ctx, id); err != nil {
 				return flow.Position{}, err
 			}

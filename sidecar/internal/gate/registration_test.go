@@ -25,7 +25,7 @@ const newcomer = "D202601019"
 // 0042) or the letter, then a password that makes the account.
 func registering(t *testing.T, change ...func(*flow.Engine)) *world {
 	t.Helper()
-	return newWorld(t, func(g *gate.Gate) {
+	return newWorld(t, timed, func(g *gate.Gate) {
 		g.Engine.Plans[flow.Registration] = flow.Plan{
 			Front: []flow.StepName{"kvnr"}, Back: []flow.Entry{{"egk", "letter"}},
 			After: []flow.StepName{"password", flow.Authenticators},
@@ -263,6 +263,26 @@ func TestWaysOfADraft(t *testing.T) {
 	}
 	denied := b.draft(b.register(authURL("app")), "digits", "never").want(http.StatusOK).shows("ask for answer")
 	b.draft(denied, "answer", "right").want(http.StatusSeeOther)
+}
+
+// The page of an attempt in which nothing is proven says until when it is good,
+// and gives more time: no login has to be kept alive for that.
+func TestARegistrationGetsMoreTime(t *testing.T) {
+	w := registering(t)
+	b := w.browser()
+	page := b.draft(b.register(authURL("app")), "digits", "1").want(http.StatusOK).shows(`name="schleuse_more"`)
+	w.keycloak.break_(true)
+	for range 3 {
+		w.clock.Pass(flow.UnprovenLifetime - time.Second)
+		page = b.post(page.action(), url.Values{
+			"schleuse_step": {page.hidden("schleuse_step")}, "schleuse_more": {"1"}, "digits": {"00"},
+		}).want(http.StatusOK).shows(`value="00"`)
+	}
+	w.keycloak.break_(false)
+	page = b.get(b.answer(page, "digits", "0042").want(http.StatusSeeOther).location()).want(http.StatusOK)
+	if strings.Contains(page.Body.String(), "schleuse_more") {
+		t.Error("what has a proof lives long enough")
+	}
 }
 
 // What browsers of ill will make of the sealed page.

@@ -66,6 +66,10 @@ func (s attempts) Create(ctx context.Context, r flow.Record) error {
 		if err != nil {
 			return err
 		}
+		// What has expired counts as absent before it is swept.
+		if _, err := tx.ExecContext(ctx, "DELETE FROM attempts WHERE id = $1 AND expires <= $2", string(r.ID), micros(s.now())); err != nil {
+			return err
+		}
 		_, err = tx.ExecContext(ctx, `INSERT INTO attempts (id, address, owner, session, terminal, expires, record, held)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
 			string(r.ID), n.address.primary(), n.ownerColumn(), s.session(r.Session), terminal(r), micros(r.Expires), record, held)

@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"errors"
 	"slices"
-	"time"
 
 	"github.com/schleuse/schleuse/sidecar/flow"
 )
@@ -51,9 +50,11 @@ func (n newcomer) ownerColumn() any {
 
 // standing is an attempt that is not terminal.
 type standing struct {
-	id   flow.AttemptID
-	open bool // not proven yet
-	here bool // at the newcomer's address
+	id     flow.AttemptID
+	proven int  // 0 = nothing, 1 = something, 2 = all
+	here   bool // at the newcomer's address
+	// age orders what is alike: the least gives way.
+	age int64
 }
 
 // makeRoom lets attempts fail that have to give way to a new one, or answers
@@ -101,7 +102,8 @@ func (s attempts) count(ctx context.Context, tx *sql.Tx, address alternatives) (
 
 // standing returns an owner's attempts, in the order in which they give way:
 // what is proven last, then those of the newcomer's address first, then the
-// oldest.
+// oldest; of a number that nobody has signed in for, what has no proof goes by
+// the youngest.
 func (s attempts) standing(ctx context.Context, tx *sql.Tx, n newcomer, owner alternatives) ([]standing, error) {
 	if !n.owned {
 		return nil, nil
@@ -120,14 +122,29 @@ func (s attempts) standing(ctx context.Context, tx *sql.Tx, n newcomer, owner al
 			return nil, err
 		}
 		var r flow.Record
-		a.open = !s.open("attempts.record", []byte(a.id), record, &r) || r.Status == flow.Open
+		if s.open("attempts.record", []byte(a.id), record, &r) {
+			a.proven, a.age = standingOf(r)
+		}
 		a.here = n.address.has(address)
 		out = append(out, a)
 	}
 	slices.SortStableFunc(out, func(a, b standing) int {
-		return cmp.Or(first(a.open, b.open), first(a.here, b.here))
+		return cmp.Or(cmp.Compare(a.proven, b.proven), first(a.here, b.here), cmp.Compare(a.age, b.age))
 	})
 	return out, rows.Err()
+}
+
+func standingOf(r flow.Record) (proven int, age int64) {
+	age = micros(r.Created)
+	switch {
+	case r.Status != flow.Open:
+		return 2, age
+	case len(r.Proofs) > 0:
+		return 1, age
+	case r.Account == "":
+		return 0, -age
+	}
+	return 0, age
 }
 
 // first orders what is so before what is not.
@@ -172,9 +189,7 @@ func (s attempts) crowding(ctx context.Context, tx *sql.Tx, n newcomer, own []st
 func (s attempts) supersede(ctx context.Context, tx *sql.Tx, ids []flow.AttemptID) error {
 	for _, id := range ids {
 		_, err := s.update(ctx, tx, id, func(r *flow.Record) error {
-			if !r.Status.Terminal() {
-				r.Status, r.DenyStep, r.DenyKey, r.DenyUntil, r.Held = flow.Failed, "", flow.Superseded, time.Time{}, nil
-			}
+			r.Supersede(s.now())
 			return nil
 		})
 		if err != nil && !errors.Is(err, flow.ErrNoAttempt) {

@@ -32,7 +32,7 @@ func (r *room) attempts() flow.Attempts { return r.one(len(r.names)).Attempts(r.
 // returns the error.
 func (r *room) try(name string, id account.ID, address string) error {
 	a := attempt(address)
-	a.Account, a.Expires = id, r.clock.Now().Add(time.Hour)
+	a.Account, a.Created, a.Expires, a.Proofs = id, r.clock.Now(), r.clock.Now().Add(time.Hour), nil
 	r.clock.Add(time.Second)
 	r.ids[name] = a.ID
 	r.names = append(r.names, name)
@@ -139,7 +139,47 @@ var roomTests = map[string]func(*testing.T, *fixture){
 		for _, name := range []string{"1", "2", "3", "4", "5"} {
 			r.add(name, "", away)
 		}
-		r.open("theirs", "2", "3", "4", "5")
+		r.open("theirs", "1", "2", "3", "5") // the youngest has given way
+	},
+	"who knows a number takes only their own places of it": func(t *testing.T, f *fixture) {
+		r := newRoom(t, f, 6)
+		r.add("theirs", "", home)
+		for _, name := range []string{"1", "2", "3", "4", "5"} {
+			r.add(name, "", home)
+		}
+		r.open("theirs", "1", "2", "5")
+	},
+	"what has a proof gives way after what has none": func(t *testing.T, f *fixture) {
+		r := newRoom(t, f, 6)
+		for _, name := range []string{"1", "2", "3", "4"} {
+			r.add(name, "", home)
+		}
+		_, err := r.attempts().Update(t.Context(), r.ids["4"], func(a *flow.Record) error {
+			a.Proofs = map[flow.StepName]flow.Proof{"nect": {Kind: "nect", At: start}}
+			return nil
+		})
+		must(t, err)
+		r.add("5", "", home)
+		r.open("1", "2", "4", "5")
+	},
+	"what gave way is swept soon": func(t *testing.T, f *fixture) {
+		r := newRoom(t, f, 50)
+		for i := range 40 {
+			r.add(fmt.Sprint(i), "", home)
+		}
+		f.clock.Add(flow.SupersededLifetime)
+		swept, err := f.one(0).Sweep(t.Context())
+		must(t, err)
+		if swept.Attempts != 36 {
+			t.Errorf("%d were swept, want 36", swept.Attempts)
+		}
+	},
+	"an attempt takes the place of its own that expired": func(t *testing.T, f *fixture) {
+		a := attempt(home)
+		must(t, f.one(0).Attempts(50).Create(t.Context(), a))
+		f.clock.Add(a.Expires.Sub(f.clock.Now()))
+		a.Expires = f.clock.Now().Add(time.Hour)
+		must(t, f.one(0).Attempts(50).Create(t.Context(), a))
 	},
 	"who has not signed in takes no place of those who have": func(t *testing.T, f *fixture) {
 		r := newRoom(t, f, 1)
