@@ -2,7 +2,7 @@ package nect
 
 import (
 	"context"
-	"strings"
+	"net/netip"
 	"time"
 
 	"github.com/schleuse/schleuse/sidecar/extension"
@@ -25,6 +25,10 @@ const (
 	hintPause = 2 * time.Second
 	// ofAddress ends the names of the limits that people share.
 	ofAddress = "_address"
+	// ofNumber ends that of everybody who brings the same number, and manifold
+	// is how much more such a wider limit bears.
+	ofNumber = "_number"
+	manifold = 4
 	// ofAttempt is the limit of an attempt, the only refusal that outlives a day.
 	ofAttempt = "mismatch"
 )
@@ -39,7 +43,7 @@ type caps struct {
 // standing says whether a case may be made.
 type standing struct {
 	refused bool
-	shared  bool      // because of all who share an address
+	limit   string    // which one decides
 	until   time.Time // when it is no more refused; zero = not by itself
 	busy    bool      // too many people at the same moment: in a moment it may
 	alarmed bool      // the day's number is over
@@ -57,18 +61,36 @@ func (c caps) today(l extension.Limit) extension.Limit {
 // tomorrow is when the limits of today end.
 func (c caps) tomorrow() time.Time { return c.now().Truncate(day).Add(day) }
 
-// own are the limits of whoever asks. Who has signed in is counted apart, so
-// that nobody can use up another's cases by knowing their number.
+// own are the limits of whoever asks. Who has signed in is counted apart, and
+// nobody uses up their cases. Before that a number is counted for each network
+// that brings it, so that a stranger shuts it in their own alone: to shut it
+// everywhere takes as many networks as manifold says.
 func (c caps) own(a *flow.Attempt) []extension.Limit {
-	who := "number/" + string(a.Number)
+	about := extension.Subject{Number: a.Number, Account: a.Account}
+	number := "number/" + string(a.Number)
+	who, out := number+"/"+network(a.Address).String(), []extension.Limit(nil)
 	if a.Account != "" {
 		who = "account/" + string(a.Account)
+	} else {
+		out = append(out, c.today(extension.Limit{Name: "cases" + ofNumber, Subject: number, Max: manifold * c.config.PerNumber, About: about}))
 	}
-	about := extension.Subject{Number: a.Number, Account: a.Account}
-	return []extension.Limit{
+	return append(out,
 		c.today(extension.Limit{Name: "cases", Subject: who, Max: c.config.PerNumber, About: about}),
 		c.today(extension.Limit{Name: "cases" + ofAddress, Subject: a.Address.String(), Max: c.config.PerAddress}),
+	)
+}
+
+// networkBits is how much of an IPv6 address tells one customer from another:
+// who has a /48 has 65,536 addresses as they are counted.
+const networkBits = 48
+
+// network is what one customer of a provider has of addresses: an IPv6 /48, or
+// the IPv4 address.
+func network(address netip.Prefix) netip.Prefix {
+	if ip := address.Addr(); !ip.Is6() || ip.Is4In6() || address.Bits() <= networkBits {
+		return address
 	}
+	return netip.PrefixFrom(address.Addr(), networkBits).Masked()
 }
 
 // everybody is the day's number for all. It slows, and never locks.
@@ -90,7 +112,7 @@ func (c caps) look(ctx context.Context, a *flow.Attempt) (standing, error) {
 
 // refusal reads what the counters found. Their Until is not a day's end.
 func (c caps) refusal(t extension.Taken) standing {
-	at := standing{refused: !t.OK, shared: strings.HasSuffix(t.Limit, ofAddress), until: t.Until}
+	at := standing{refused: !t.OK, limit: t.Limit, until: t.Until}
 	if t.Limit != ofAttempt {
 		at.until = c.tomorrow()
 	}

@@ -149,3 +149,36 @@ func TestADaysFigureEndsWithTheDay(t *testing.T) {
 	w.Clock.Pass(midnight.Sub(w.Clock.Now()))
 	w.expect(w.presses(w.attempt(3, flow.Registration), "start"), "jump")
 }
+
+// Who knows a number uses up their own tries for it, and not its owner's, be
+// it from all of their network.
+func TestAStrangerDoesNotShutANumber(t *testing.T) {
+	for name, from := range map[string]func(byte) string{
+		"a network":  func(n byte) string { return fmt.Sprintf("2001:db8:1:%x::/64", n) },
+		"an address": func(byte) string { return "198.51.100.7/32" },
+	} {
+		w := in(t, "away", "per_number: 2")
+		for n := range byte(12) {
+			a := w.attempt(n+1, flow.Recovery)
+			a.Address = address(from(n))
+			if got := w.presses(a, "start"); (got == "jump") != (n < 2) {
+				t.Errorf("%s, case %d: %s", name, n+1, got)
+			}
+		}
+		w.expect(w.presses(w.attempt(20, flow.Recovery), "start"), "jump")
+	}
+}
+
+// From many addresses at once a number bears four times as much.
+func TestANumberIsBoundedFromEverywhere(t *testing.T) {
+	w := in(t, "away", "per_number: 2")
+	for n := range byte(9) {
+		a := w.attempt(n+1, flow.Registration)
+		a.Address = address(fmt.Sprintf("198.51.100.%d/32", n))
+		want := "jump"
+		if n == 8 {
+			want = "denied.number"
+		}
+		w.expect(w.presses(a, "start"), want)
+	}
+}

@@ -3,6 +3,7 @@ package nect
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/schleuse/schleuse/sidecar/audit"
@@ -73,8 +74,10 @@ func tooMany(at standing) string {
 	switch {
 	case at.until.IsZero():
 		return "denied.used_up"
-	case at.shared:
+	case strings.HasSuffix(at.limit, ofAddress):
 		return "denied.full"
+	case strings.HasSuffix(at.limit, ofNumber):
+		return "denied.number"
 	}
 	return "denied.too_many"
 }
