@@ -35,9 +35,10 @@ type Config struct {
 	Tries           int           `yaml:"tries"`
 	TriesPerAddress int           `yaml:"tries_per_address"`
 	Lock            time.Duration `yaml:"lock"`
-	// OrdersPerAddress is how many letters are ordered from one address a day
-	// (UTC), 1 to 1000. LettersPerHour is how many leave in all, 1 to 100,000; more
-	// wait, and the log says so.
+	// OrdersPerAddress is how many letters are ordered from one address
+	// (IPv6: a /64; a /48 bears four times as many) a day (UTC), 1 to 1000.
+	// LettersPerHour is how many leave in all, 1 to 100,000; more wait, and the
+	// log says so.
 	OrdersPerAddress int `yaml:"orders_per_address"`
 	LettersPerHour   int `yaml:"letters_per_hour"`
 	// FromAge is the age in years from which one may have an own account, 0 to

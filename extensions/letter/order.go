@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/schleuse/schleuse/sidecar/extension"
@@ -42,7 +43,7 @@ func (s *step) order(ctx context.Context, a *flow.Attempt) (flow.Outcome, error)
 		}
 	}
 	today := s.host.Now().Truncate(day)
-	taken, err := s.host.Counters.Take(ctx, s.orders(a, today))
+	taken, err := s.host.Counters.Take(ctx, s.orders(a.Address, today)...)
 	if err != nil {
 		return later(err)
 	}
@@ -82,10 +83,25 @@ func (s *step) hindrance(ctx context.Context, a *flow.Attempt) (*flow.Problem, e
 	return &flow.Problem{Key: "problem.under_way", Args: map[string]any{"From": last.Next}}, nil
 }
 
-// orders bounds what one address orders, as each letter costs, and disturbs
-// whoever gets it. The day is part of the subject: counters forget after the
-// last try, so that one order now and then would add up for ever.
-func (s *step) orders(a *flow.Attempt, today time.Time) extension.Limit {
-	subject := a.Address.String() + " " + today.UTC().Format(time.DateOnly)
-	return extension.Limit{Name: "orders", Subject: subject, Max: s.config.OrdersPerAddress, Window: day}
+// networkBits is how much of an IPv6 address tells one customer of a provider
+// from another, and manifold how much more such a network orders than one of
+// the /64 that addresses are counted by.
+const (
+	networkBits = 48
+	manifold    = 4
+)
+
+// orders bound what one address orders, and one IPv6 network, as each letter
+// costs, and disturbs whoever gets it. The day is part of the subject: counters
+// forget after the last try, so that one order now and then would add up for
+// ever.
+func (s *step) orders(address netip.Prefix, today time.Time) []extension.Limit {
+	limit := func(name string, of netip.Prefix, most int) extension.Limit {
+		return extension.Limit{Name: name, Subject: of.String() + " " + today.UTC().Format(time.DateOnly), Max: most, Window: day}
+	}
+	out := []extension.Limit{limit("orders", address, s.config.OrdersPerAddress)}
+	if ip := address.Addr(); ip.Is6() && !ip.Is4In6() && address.Bits() > networkBits {
+		out = append(out, limit("orders.network", netip.PrefixFrom(ip, networkBits).Masked(), manifold*s.config.OrdersPerAddress))
+	}
+	return out
 }

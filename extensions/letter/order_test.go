@@ -142,3 +142,22 @@ func TestOrdersOfADayEndWithTheDay(t *testing.T) {
 		t.Errorf("on the next day: %s", got)
 	}
 }
+
+// A provider gives a customer up to 65,536 addresses as they are counted.
+func TestOrdersAreBoundedPerNetwork(t *testing.T) {
+	s := open(t, "orders_per_address: 2")
+	for n := range 9 {
+		want := "ordered"
+		if n == 8 {
+			want = "problem.orders"
+		}
+		if got := s.orders(s.draft(fmt.Sprintf("2001:db8:1:%x::/64", n))); got != want {
+			t.Errorf("order %d: %s, want %s", n+1, got, want)
+		}
+	}
+	for _, from := range []string{"2001:db8:2::/64", "192.0.2.7/32", "192.0.2.8/32"} {
+		if got := s.orders(s.draft(from)); got != "ordered" {
+			t.Errorf("from %s: %s", from, got)
+		}
+	}
+}

@@ -58,9 +58,10 @@ type Config struct {
 	AcceptRelay bool `yaml:"accept_relay"`
 	// PerNumber and PerAddress are how many cases are made a day (UTC), 1 to
 	// 20 and 1 to 1000. PerNumber is for each account after a login, and before
-	// it for each number and network (an IPv4 address or an IPv6 /48); from
-	// everywhere a number bears four times as many. PerDay is from how many a day on they are made slowly,
-	// 1 to 1,000,000.
+	// it for each number and network (an IPv4 address or an IPv6 /48); a number
+	// bears four times as many from everywhere. An IPv6 address is a /64, and a
+	// /48 bears four times as many. PerDay is from how many a day on they are
+	// made slowly, 1 to 1,000,000.
 	PerNumber  int `yaml:"per_number"`
 	PerAddress int `yaml:"per_address"`
 	PerDay     int `yaml:"per_day"`

@@ -47,6 +47,7 @@ type standing struct {
 	until   time.Time // when it is no more refused; zero = not by itself
 	busy    bool      // too many people at the same moment: in a moment it may
 	alarmed bool      // the day's number is over
+	tenth   bool      // a tenth of it is reached, for the first time today
 	counted []extension.Limit
 }
 
@@ -74,10 +75,17 @@ func (c caps) own(a *flow.Attempt) []extension.Limit {
 	} else {
 		out = append(out, c.today(extension.Limit{Name: "cases" + ofNumber, Subject: number, Max: manifold * c.config.PerNumber, About: about}))
 	}
-	return append(out,
-		c.today(extension.Limit{Name: "cases", Subject: who, Max: c.config.PerNumber, About: about}),
-		c.today(extension.Limit{Name: "cases" + ofAddress, Subject: a.Address.String(), Max: c.config.PerAddress}),
-	)
+	out = append(out, c.today(extension.Limit{Name: "cases", Subject: who, Max: c.config.PerNumber, About: about}))
+	return append(out, c.shared(a.Address)...)
+}
+
+// shared are the limits of all who share an address, or an IPv6 network.
+func (c caps) shared(address netip.Prefix) []extension.Limit {
+	out := []extension.Limit{c.today(extension.Limit{Name: "cases" + ofAddress, Subject: address.String(), Max: c.config.PerAddress})}
+	if wide := network(address); wide != address {
+		out = append(out, c.today(extension.Limit{Name: "cases_network" + ofAddress, Subject: wide.String(), Max: manifold * c.config.PerAddress}))
+	}
+	return out
 }
 
 // networkBits is how much of an IPv6 address tells one customer from another:
@@ -96,6 +104,16 @@ func network(address netip.Prefix) netip.Prefix {
 // everybody is the day's number for all. It slows, and never locks.
 func (c caps) everybody() extension.Limit {
 	return c.today(extension.Limit{Name: "cases_day", Subject: "all", Max: c.config.PerDay})
+}
+
+// tenth reports whether a count of everybody's is the first of the day to reach
+// a tenth of the day's number. A case that was given back is counted anew.
+func (c caps) tenth(ctx context.Context, all extension.Taken) (bool, error) {
+	if c.config.PerDay-all.Left != (c.config.PerDay+9)/10 {
+		return false, nil
+	}
+	first, err := c.counters.Take(ctx, c.today(extension.Limit{Name: "cases_tenth", Subject: "all", Max: 1}))
+	return first.OK, err
 }
 
 func (c caps) slowly() extension.Limit {
@@ -127,8 +145,12 @@ func (c caps) take(ctx context.Context, a *flow.Attempt) (standing, error) {
 		return c.refusal(mine), err
 	}
 	all, err := c.counters.Take(ctx, everybody)
-	if err != nil || all.OK {
-		return standing{counted: append(own, everybody)}, err
+	if err != nil {
+		return standing{}, err
+	}
+	if all.OK {
+		tenth, err := c.tenth(ctx, all)
+		return standing{tenth: tenth, counted: append(own, everybody)}, err
 	}
 	turn, err := c.counters.Take(ctx, c.slowly())
 	if err != nil || turn.OK {

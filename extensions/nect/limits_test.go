@@ -182,3 +182,44 @@ func TestANumberIsBoundedFromEverywhere(t *testing.T) {
 		w.expect(w.presses(a, "start"), want)
 	}
 }
+
+// A provider gives a customer up to 65,536 addresses as they are counted.
+func TestANetworkIsBounded(t *testing.T) {
+	w := in(t, "away", "per_address: 2", "per_number: 20")
+	for n := range byte(9) {
+		a := w.attempt(n+1, flow.Registration)
+		a.Address = address(fmt.Sprintf("2001:db8:1:%x::/64", n))
+		want := "jump"
+		if n == 8 {
+			want = "denied.full"
+		}
+		w.expect(w.presses(a, "start"), want)
+	}
+	for n, from := range []string{"2001:db8:2::/64", "198.51.100.1/32", "198.51.100.2/32", "198.51.101.1/32"} {
+		a := w.attempt(byte(20+n), flow.Registration)
+		a.Address = address(from)
+		w.expect(w.presses(a, "start"), "jump")
+	}
+}
+
+// Long before cases are made slowly somebody is told, once a day.
+func TestATenthOfTheDaysCapIsTold(t *testing.T) {
+	w := in(t, "away", "per_day: 20", "per_number: 20")
+	for n, want := range []int{0, 1, 1, 1, 1, 2} {
+		if n == 4 {
+			w.Clock.Pass(day)
+		}
+		if n == 1 { // what is counted, not made and given back reaches it again
+			w.nect.breaks(http.StatusInternalServerError, "")
+			w.expect(w.presses(w.attempt(10, flow.Registration), "start"), "down")
+			w.nect.breaks(0, "")
+		}
+		w.expect(w.presses(w.attempt(byte(n+1), flow.Registration), "start"), "jump")
+		if got := strings.Count(w.Log(), "a tenth of per_day"); got != want {
+			t.Errorf("after %d: told %d times, want %d", n+1, got, want)
+		}
+	}
+	if !strings.Contains(w.Log(), "level=WARN msg=\"a tenth of per_day") {
+		t.Error(w.Log())
+	}
+}

@@ -91,6 +91,9 @@ func (s *step) make(ctx context.Context, a *flow.Attempt, r record) (flow.Outcom
 	if err == nil && counted.alarmed {
 		s.host.Log.ErrorContext(ctx, "more identifications today than per_day: they are made slowly")
 	}
+	if counted.tenth {
+		s.host.Log.WarnContext(ctx, "a tenth of per_day identifications was begun today", "per_day", s.config.PerDay)
+	}
 	switch {
 	case err != nil:
 		return later(errors.Join(err, s.cases.drop(ctx, r)))
