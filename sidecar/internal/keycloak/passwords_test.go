@@ -48,7 +48,7 @@ func TestCreate(t *testing.T) {
 			if (id != "") != (err == nil) || id != tt.id || s.count(makeUser) != tt.posts {
 				t.Errorf("got %q, %v after %d posts", id, err, s.count(makeUser))
 			}
-			if tt.err == account.ErrExists && !errors.Is(err, tt.err) {
+			if errors.Is(tt.err, account.ErrExists) && !errors.Is(err, tt.err) {
 				t.Errorf("got %v, want %v", err, tt.err)
 			}
 			var want, got *account.PasswordError
