@@ -284,24 +284,25 @@ func TestInterrupted(t *testing.T) {
 			t.Error("whoever signs in is not remembered")
 		}
 	})
-	t.Run("between password and sessions", func(t *testing.T) {
-		a := ask(t, "", recovers)
-		a.Realm.SignIn(extensiontest.Account)
-		a.crash("EndAll")
-		if a.recall(a.account(extensiontest.Number)).Kind != "" {
-			t.Error("owed before the sessions ended")
-		}
-		a.Clock.Pass(time.Minute)
-		if err := a.Outbox.Flush(t.Context(), a.parts.Run); err != nil {
-			t.Error(err)
-		}
-		if live := a.Realm.Live(extensiontest.Account); len(live) != 0 {
-			t.Errorf("%v live on", live)
-		}
-		if sent := a.Notices.Sent(); len(sent) != 1 || sent[0].Kind != notify.PasswordChanged {
-			t.Errorf("sent %+v", sent)
-		}
-	})
+}
+
+func TestInterruptedBetweenPasswordAndSessions(t *testing.T) {
+	a := ask(t, "", recovers)
+	a.Realm.SignIn(extensiontest.Account)
+	a.crash("EndAll")
+	if a.recall(a.account(extensiontest.Number)).Kind != "" {
+		t.Error("owed before the sessions ended")
+	}
+	a.Clock.Pass(time.Minute)
+	if err := a.Outbox.Flush(t.Context(), a.parts.Run); err != nil {
+		t.Error(err)
+	}
+	if live := a.Realm.Live(extensiontest.Account); len(live) != 0 {
+		t.Errorf("%v live on", live)
+	}
+	if sent := a.Notices.Sent(); len(sent) != 1 || sent[0].Kind != notify.PasswordChanged {
+		t.Errorf("sent %+v", sent)
+	}
 }
 
 // TestARefusalAfterACrash: the first try has set the password and no more; a
@@ -408,7 +409,10 @@ func TestNothingIsOwedToOthers(t *testing.T) {
 			t.Errorf("got %+v", p)
 		}
 	})
-	t.Run("an account of another hand", func(t *testing.T) {
+}
+
+func TestAnAccountOfAnotherHandIsNotTheirs(t *testing.T) {
+	t.Run("made by somebody else", func(t *testing.T) {
 		for _, since := range []time.Duration{-time.Hour, -11 * time.Second, 61 * time.Second, time.Hour} {
 			a := ask(t, "", registers)
 			a.crash("Create")

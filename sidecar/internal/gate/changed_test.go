@@ -114,6 +114,10 @@ func TestWhoWaitsIsOvertaken(t *testing.T) {
 			t.Error("the form reached Keycloak")
 		}
 	})
+}
+
+// TestATabIsAsOldAsKeycloakMadeIt: the age of a tab alone decides.
+func TestATabIsAsOldAsKeycloakMadeIt(t *testing.T) {
 	t.Run("a new tab is no old one", func(t *testing.T) {
 		w := newWorld(t)
 		w.owner()
