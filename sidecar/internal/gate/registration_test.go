@@ -272,11 +272,11 @@ func TestARegistrationGetsMoreTime(t *testing.T) {
 	b := w.browser()
 	page := b.draft(b.register(authURL("app")), "digits", "1").want(http.StatusOK).shows(`name="schleuse_more"`)
 	w.keycloak.break_(true)
-	for range 3 {
-		w.clock.Pass(flow.UnprovenLifetime - time.Second)
+	for _, later := range []time.Duration{time.Minute, flow.UnprovenLifetime - time.Second} {
+		w.clock.Pass(later)
 		page = b.post(page.action(), url.Values{
 			"schleuse_step": {page.hidden("schleuse_step")}, "schleuse_more": {"1"}, "digits": {"00"},
-		}).want(http.StatusOK).shows(`value="00"`)
+		}).want(http.StatusOK).shows(`value="00"`).shows(`data-left="2700"`)
 	}
 	w.keycloak.break_(false)
 	page = b.get(b.answer(page, "digits", "0042").want(http.StatusSeeOther).location()).want(http.StatusOK)
