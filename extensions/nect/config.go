@@ -51,6 +51,8 @@ type Config struct {
 	Timeout  time.Duration `yaml:"timeout"`
 	Callback Callback      `yaml:"callback"`
 	// Return says whether Nect takes an address to come back to with each case.
+	// With Fixed, whoever stole a password signs in by the identification of its
+	// owner, if they follow a link that was sent to them.
 	Return Return `yaml:"return"`
 	// AcceptRelay lets Return fixed be used where a number alone begins a case:
 	// somebody who begins one for a foreign number and sends the person the
@@ -135,13 +137,17 @@ func (c Config) Files() []string {
 
 // Warnings implements extension.Warner.
 func (c Config) Warnings() []string {
-	switch {
-	case c.Return != Fixed:
+	if c.Return != Fixed {
 		return nil
-	case c.AcceptRelay:
-		return []string{"accept_relay: whoever begins an identification for a foreign number and sends the person its link gets what it opens"}
 	}
-	return []string{"return: fixed is refused in registration and recovery; a case needs an address of its own there"}
+	relay := "return: fixed is refused in registration and recovery; a case needs an address of its own there"
+	if c.AcceptRelay {
+		relay = "accept_relay: whoever begins an identification for a foreign number and sends the person its link gets what it opens"
+	}
+	return []string{
+		relay,
+		"return: fixed in the flow login: whoever has a person's password and sends them the link of a case signs in by their identification",
+	}
 }
 
 // Validate implements extension.Validator.

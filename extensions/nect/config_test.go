@@ -51,9 +51,20 @@ func TestConfiguration(t *testing.T) {
 
 func TestWhatDeservesASecondThought(t *testing.T) {
 	const base = "base_url: https://nect.example\napi_key_file: /k\n"
-	for text, want := range map[string]int{base: 0, base + "return: fixed": 1, base + "return: fixed\naccept_relay: true": 1} {
-		if got := nect.Factory().Warnings(extensiontest.Decoder(text)); len(got) != want {
+	for text, want := range map[string][]string{
+		base:                   nil,
+		base + "return: fixed": {"return: fixed is refused", "return: fixed in the flow login"},
+		base + "return: fixed\naccept_relay: true": {"accept_relay: whoever", "return: fixed in the flow login"},
+	} {
+		got := nect.Factory().Warnings(extensiontest.Decoder(text))
+		if len(got) != len(want) {
 			t.Errorf("%s: %q", text, got)
+			continue
+		}
+		for i := range want {
+			if !strings.HasPrefix(got[i], want[i]) {
+				t.Errorf("%s: %q, want %q", text, got[i], want[i])
+			}
 		}
 	}
 }
