@@ -223,3 +223,31 @@ func TestATenthOfTheDaysCapIsTold(t *testing.T) {
 		t.Error(w.Log())
 	}
 }
+
+// slow is a directory over which time passes.
+type slow struct {
+	*membertest.Directory
+	pass func()
+}
+
+func (s slow) Namesakes(ctx context.Context, number member.KVNR) ([]member.Member, error) {
+	s.pass()
+	return s.Directory.Namesakes(ctx, number)
+}
+
+// What turns out after midnight to be no foreign document is given back to the
+// day on which it was counted.
+func TestWhatIsGivenBackIsOfTheDayItWasCountedOn(t *testing.T) {
+	port, stage, at := newDoors(t), extensiontest.NewStage("nect"), newService(t)
+	port.arrange(stage)
+	stage.Host.Members = slow{stage.Members, func() { stage.Clock.Pass(20 * time.Second) }}
+	w := world{t, stage, at, stage.Open(t, port.factory(), at.config("match"))}
+	w.Clock.Pass(12*time.Hour - 10*time.Second)
+	a := w.attempt(1, flow.Registration)
+	w.presses(a, "start")
+	w.returns(a.ID)
+	w.expect(w.looks(a), "done")
+	if n := w.Counters.Tries("mismatch_address"); n != 0 {
+		t.Errorf("%d foreign documents stand", n)
+	}
+}
