@@ -144,7 +144,7 @@ func TestBackAndReloadAreHarmless(t *testing.T) {
 	g.must(g.Reload())
 	g.asked(askDigits)
 	g.must(g.Type("digits", "9999"))
-	g.must(g.Press("Weiter"))
+	g.must(g.Press("Ziffern prüfen"))
 	g.must(g.See("noch 2 Versuche"))
 	g.must(g.Reload())
 	g.asked(askDigits)

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/schleuse/schleuse/sidecar/audit"
@@ -34,12 +35,14 @@ type drafting struct {
 	ways bool
 }
 
-// drafting reads what a draft's form wants. A form that comes again wants
-// nothing: the press of a button may cost something. The turn is the sealed
-// one, so that nobody makes up another for the same page.
+// drafting reads what a draft's form wants. Behind the steps in front, a form
+// that comes again wants nothing: the press of a button may cost something. The
+// turn is the sealed one, so that nobody makes up another for the same page. In
+// front nothing costs, and a page that is loaded again is the same page.
 func (h *handler) drafting(w http.ResponseWriter, r *http.Request, q asked, in flow.Input) drafting {
+	front := slices.Contains(h.Engine.Plans[q.Draft.Flow].Front, q.Draft.Step)
 	switch {
-	case q.Turn == "" || !h.turns.take(w, r, "", q.Turn):
+	case !front && (q.Turn == "" || !h.turns.take(w, r, "", q.Turn)):
 		return drafting{}
 	case in.Form.Has(waysField):
 		return drafting{ways: true}

@@ -342,3 +342,16 @@ func TestStaffEntry(t *testing.T) {
 		b.get(page.action() + "&schleuse_staff=1").want(http.StatusOK).shows("ask for number")
 	})
 }
+
+// TestTheSameFormOfAPageInFrontIsTheSamePage: who loads the page after the
+// number again sends the number again, and is asked for no number.
+func TestTheSameFormOfAPageInFrontIsTheSamePage(t *testing.T) {
+	w := newWorld(t)
+	b := w.browser()
+	page := b.get(authURL("app")).want(http.StatusOK)
+	form := url.Values{"schleuse_request": {page.hidden("schleuse_request")}, "number": {"a123456780"}}
+	first := b.post(page.action(), form).location()
+	if again := b.post(page.action(), form).location(); again != first {
+		t.Errorf("led to %q, want %q", again, first)
+	}
+}
