@@ -157,3 +157,25 @@ func (b waiting) retype() {
 	page := b.post(realmPath+"/login-actions/authenticate?client_id=app&tab_id="+b.tab, url.Values{"password": {"x"}})
 	b.post(page.action(), url.Values{"schleuse_request": {page.hidden("schleuse_request")}, "number": {"a123456780"}}).want(http.StatusSeeOther)
 }
+
+// TestALoginOnItsWayIsOvertaken: the password was forwarded a moment before
+// the account became its owner's, and Keycloak answers a moment after.
+func TestALoginOnItsWayIsOvertaken(t *testing.T) {
+	w := newWorld(t)
+	b := w.browser()
+	page := b.typeNumber(authURL("app"), "h202601057")
+	w.keycloak.respond = func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodPost {
+			w.clock.Pass(time.Second)
+			at := []byte(`{"At":"` + w.clock.Now().Format(time.RFC3339Nano) + `"}`)
+			if err := w.changes.Put(t.Context(), "H202601057", 0, at, time.Hour); err != nil {
+				t.Error(err)
+			}
+		}
+		return false
+	}
+	b.password(page, "h202601057", "pw-h202601057").want(http.StatusGone)
+	if n := w.keycloak.live("h202601057"); n != 0 {
+		t.Errorf("%d sessions live on", n)
+	}
+}
