@@ -99,7 +99,7 @@ func (h *handler) bound(x *exchange) error {
 	if x.sent {
 		limit = h.known
 	}
-	if !x.route.HasPages() || limit.allow(wire.CountedBy(x.address)) {
+	if !x.route.HasPages() || limit.Allow(wire.CountedBy(x.address)) {
 		return nil
 	}
 	return tooMany()

@@ -15,6 +15,7 @@ import (
 	"github.com/schleuse/schleuse/sidecar/audit"
 	"github.com/schleuse/schleuse/sidecar/extension"
 	"github.com/schleuse/schleuse/sidecar/flow"
+	"github.com/schleuse/schleuse/sidecar/internal/bucket"
 	"github.com/schleuse/schleuse/sidecar/internal/gate/wire"
 	"github.com/schleuse/schleuse/sidecar/internal/web"
 )
@@ -52,9 +53,9 @@ type handler struct {
 	origin  wire.Origin
 	outer   wire.Forwarding
 	clear   *clearances
-	limit   *limits[netip.Prefix] // strangers
-	known   *limits[netip.Prefix] // who shows a secret or a login, true or not
-	people  *limits[account.ID]   // whose login leaves
+	limit   *bucket.Limits[netip.Prefix] // strangers
+	known   *bucket.Limits[netip.Prefix] // who shows a secret or a login, true or not
+	people  *bucket.Limits[account.ID]   // whose login leaves
 	turns   *turns
 	proxy   *httputil.ReverseProxy
 	cross   *http.CrossOriginProtection
@@ -92,9 +93,9 @@ func (g *Gate) Handler() (Face, error) {
 	h := &handler{
 		Gate: g, surface: surface, origin: origin, outer: outerSide(g.Settings.PublicURL),
 		clear: newClearances(g), turns: newTurns(), cross: http.NewCrossOriginProtection(),
-		limit:  newLimits[netip.Prefix](g.Now, anonymousRate, anonymousBurst, maxAddresses),
-		known:  newLimits[netip.Prefix](g.Now, knownTimes*anonymousRate, knownTimes*anonymousBurst, maxAddresses),
-		people: newLimits[account.ID](g.Now, personRate, personBurst, maxPeople),
+		limit:  bucket.New[netip.Prefix](g.Now, anonymousRate, anonymousBurst, maxAddresses),
+		known:  bucket.New[netip.Prefix](g.Now, knownTimes*anonymousRate, knownTimes*anonymousBurst, maxAddresses),
+		people: bucket.New[account.ID](g.Now, personRate, personBurst, maxPeople),
 	}
 	h.proxy = h.newProxy()
 	h.own = h.routes()

@@ -39,7 +39,7 @@ func (h *handler) identify(ctx context.Context, x *exchange) error {
 	if x.route.IsLogout() {
 		return nil // whatever the answer, see decide: nobody need be looked up
 	}
-	if _, known := h.clear.remembered(id.Subject); !known && !h.limit.allow(wire.CountedBy(x.address)) {
+	if _, known := h.clear.remembered(id.Subject); !known && !h.limit.Allow(wire.CountedBy(x.address)) {
 		return tooMany() // whoever makes up people must not have them all looked up
 	}
 	switch decide(atRequest, h.clear.recent(ctx, id.Subject)) {
@@ -110,7 +110,7 @@ func (h *handler) disowned(ctx context.Context, x *exchange, resp *http.Response
 	}
 	x.judged, x.genuine = true, false
 	switch {
-	case !h.limit.allow(wire.CountedBy(x.address)):
+	case !h.limit.Allow(wire.CountedBy(x.address)):
 		return h.answer(tooMany())
 	case x.route == wire.Auth && h.numbered(x) && !x.silent:
 		return h.startOver(x)

@@ -57,7 +57,7 @@ func (h *handler) pushedRequest(ctx context.Context, x *exchange, header http.He
 	if authenticates(header, ask.Params) {
 		limit = h.known
 	}
-	if !limit.allow(wire.CountedBy(x.address)) {
+	if !limit.Allow(wire.CountedBy(x.address)) {
 		return tooMany()
 	}
 	x.client = ask.Client

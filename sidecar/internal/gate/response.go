@@ -111,7 +111,7 @@ func (h *handler) observeLogin(ctx context.Context, x *exchange, resp *http.Resp
 
 // letOut records what leaves with the login of somebody who may pass.
 func (h *handler) letOut(ctx context.Context, x *exchange, resp *http.Response, login wire.Answer) error {
-	if !h.people.allow(login.Identity.Subject) && !h.observed(ctx, "people") {
+	if !h.people.Allow(login.Identity.Subject) && !h.observed(ctx, "people") {
 		return h.answer(tooMany())
 	}
 	if x.known && x.tab.follows() && !h.Settings.Observe {
