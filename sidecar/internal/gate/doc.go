@@ -15,6 +15,7 @@
 //	response.go        response: a live identity cookie is a login; the belt
 //	person.go          person: who signed in is whose number was typed
 //	number.go          the steps before Keycloak, at the request's own address
+//	draft.go, anew.go  what is not stored yet; who begins anew goes on
 //	authorize.go       the auth endpoint; tabs; dead sessions
 //	authenticate.go    Keycloak's own form; the broker's return; restart
 //	changed.go         who waits in Keycloak does not go on once the account

@@ -77,7 +77,13 @@ func (h *handler) runDraft(w http.ResponseWriter, r *http.Request, x *exchange, 
 	if err != nil {
 		return err
 	}
+	entered := q.Draft.Flow != p.Record.Flow
 	q.Draft, q.Ways = p.Record, false
+	if entered {
+		if done, err := h.goOnAnew(w, r, x, q); done || err != nil {
+			return err
+		}
+	}
 	if p.Outcome.Kind == flow.IsKeep && d.in != nil {
 		return h.keepDraft(w, r, x, q, p, *d.in)
 	}
@@ -126,11 +132,10 @@ func (h *handler) moveDraft(ctx context.Context, x *exchange, draft flow.Record,
 // parked finds the attempts that this browser has parked for a number.
 func (h *handler) parked(ctx context.Context, cookies wire.Cookies, number member.KVNR) ([]flow.AttemptID, error) {
 	var out []flow.AttemptID
-	for _, c := range cookies.Own() {
-		secret, err := flow.ParseSecret(cookies.OwnNamed(c.Name))
-		if number == "" || !isTag(c.Name) || err != nil || secret.ID().Tag() != c.Name || len(out) == maxAttemptCookies {
-			continue
-		}
+	if number == "" {
+		return nil, nil
+	}
+	for _, secret := range h.secrets(&cookies, flow.Login, number) {
 		rec, err := h.Engine.Attempts.Get(ctx, secret.ID())
 		switch {
 		case errors.Is(err, flow.ErrNoAttempt):
@@ -146,11 +151,7 @@ func (h *handler) parked(ctx context.Context, cookies wire.Cookies, number membe
 // keepDraft stores the draft, gives the browser its cookie, and lets the step
 // do what it wanted to do.
 func (h *handler) keepDraft(w http.ResponseWriter, r *http.Request, x *exchange, q asked, p flow.Position, in flow.Input) error {
-	begun := held{At: q.At, Client: q.Client, Kind: typed}
-	if q.Method == http.MethodGet && repeatable(q) {
-		begun.Query = q.Query
-	}
-	sealed, err := begun.encode()
+	sealed, err := beginning(q)
 	if err != nil {
 		return err
 	}
@@ -172,17 +173,30 @@ func (h *handler) keepDraft(w http.ResponseWriter, r *http.Request, x *exchange,
 	return h.inKept(w, r, x, secret, h.answering(p.Step, in))
 }
 
+// beginning is the request that is asked for again in the end.
+func beginning(q asked) ([]byte, error) {
+	begun := held{At: q.At, Client: q.Client, Kind: typed}
+	if q.Method == http.MethodGet && repeatable(q) {
+		begun.Query = q.Query
+	}
+	return begun.encode()
+}
+
 // keptAs is the secret under which a draft is kept. One half is the browser's,
 // the other stands sealed in the page, so that a form that comes again, after
 // its answer was lost, finds what it has kept, and no other browser does.
 func keptAs(x *exchange, q asked) (secret flow.Secret, known bool) {
-	half, err := flow.ParseSecret(x.cookies.OwnNamed(pageCookie))
+	seen, err := readSeenPage(&x.cookies)
 	if err != nil || q.Half == "" || q.Draft.Number == "" || q.Draft.Flow == flow.Login {
 		return flow.Secret{}, false
 	}
-	mac := hmac.New(sha256.New, half[:])
-	mac.Write([]byte("kept " + q.Half + " " + string(q.Draft.Flow) + " " + string(q.Draft.Number)))
-	return flow.Secret(mac.Sum(nil)), true
+	return keptUnder(seen.half, q.Half, q.Draft.Flow, q.Draft.Number), true
+}
+
+func keptUnder(browser flow.Secret, draft string, of flow.Name, number member.KVNR) flow.Secret {
+	mac := hmac.New(sha256.New, browser[:])
+	mac.Write([]byte("kept " + draft + " " + string(of) + " " + string(number)))
+	return flow.Secret(mac.Sum(nil))
 }
 
 // goOnKept goes on in the attempt that this draft has become.
@@ -266,15 +280,18 @@ func (h *handler) renderDraft(w http.ResponseWriter, r *http.Request, x *exchang
 		return err
 	}
 	page.Hidden = []web.Field{{Name: requestField, Value: h.seal(requestField, raw)}}
-	half, err := flow.ParseSecret(x.cookies.OwnNamed(pageCookie))
+	seen, err := readSeenPage(&x.cookies)
 	if err != nil {
-		half = flow.NewSecret()
+		seen = seenPage{half: flow.NewSecret()}
 	}
-	seen := &http.Cookie{
-		Name: wire.OwnPrefix + pageCookie, Value: half.Encode(), Path: "/",
+	if q.Draft.Flow != flow.Login {
+		seen = seen.with(q.Half)
+	}
+	cookie := &http.Cookie{
+		Name: wire.OwnPrefix + pageCookie, Value: seen.encode(), Path: "/",
 		Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	}
-	w.Header().Add("Set-Cookie", seen.String())
+	w.Header().Add("Set-Cookie", cookie.String())
 	h.writeTabs(w.Header(), x.tabs)
 	h.Pages.Render(w, r, page)
 	return nil

@@ -1,0 +1,96 @@
+package gate_test
+
+import (
+	"maps"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/schleuse/schleuse/sidecar/flow"
+)
+
+// anew types the number at the client's next request and wants to register.
+func (b *browser) anew(target, number string) response {
+	b.t.Helper()
+	return b.draft(b.get(target).want(http.StatusOK), "number", number, "register", "1")
+}
+
+// The program dies after a step was passed, before the browser has its answer.
+// Who begins at the client again stands where they were, and nobody else does.
+func TestWhoBeginsAnewGoesOn(t *testing.T) {
+	for name, lost := range map[string]bool{"with the attempt's cookie": false, "with the answer lost": true} {
+		t.Run(name, func(t *testing.T) {
+			w := registering(t)
+			b := w.browser()
+			page := b.register(authURL("app"))
+			before := maps.Clone(b.cookies)
+			at := b.draft(page, "digits", "0042").want(http.StatusSeeOther).location()
+			if lost {
+				b.cookies = before
+			}
+			b.anew(authURL("app"), "A123456780").want(http.StatusOK).shows("ask for digits")
+			w.browser().anew(authURL("app"), newcomer).want(http.StatusOK).shows("ask for digits")
+			next := authURL("app") + "&ui_locales=de"
+			if got := b.anew(next, newcomer).want(http.StatusSeeOther).location(); got != at || w.attempts.Len() != 1 {
+				t.Fatalf("goes on at %s, want %s; %d attempts", got, at, w.attempts.Len())
+			}
+			out := b.answer(b.get(at).want(http.StatusOK).shows("ask for answer"), "answer", "secret").want(http.StatusSeeOther)
+			release := strings.TrimSuffix(out.location(), "/done") + "/release"
+			if got := b.get(release).want(http.StatusSeeOther).location(); !strings.Contains(got, "ui_locales=de") {
+				t.Errorf("in the end it goes to %s, not to the request with which it was begun anew", got)
+			}
+			b.anew(authURL("app"), newcomer).want(http.StatusOK).shows("ask for digits") // what is over is over
+		})
+	}
+}
+
+// A code may be used up in an attempt that has no proof yet; a try that was
+// wrong does not become another by beginning anew.
+func TestWhatProvedNothingGoesOnToo(t *testing.T) {
+	w := registering(t)
+	b := w.browser()
+	at := b.draft(b.register(authURL("app")), "digits", "1").want(http.StatusOK).action()
+	if got := b.anew(authURL("app"), newcomer).want(http.StatusSeeOther).location(); got != at {
+		t.Errorf("goes on at %s", got)
+	}
+	page := b.get(at)
+	for range 2 {
+		page = b.answer(page, "digits", "1")
+	}
+	b.anew(authURL("app"), newcomer).want(http.StatusOK).shows("ask for digits") // a way was refused: every way again
+}
+
+func TestWhatIsOverHoldsNobodyUp(t *testing.T) {
+	w := registering(t)
+	b := w.browser()
+	at := b.draft(b.register(authURL("app")), "digits", "0042").want(http.StatusSeeOther).location()
+	w.clock.Pass(flow.LongLifetime)
+	b.anew(authURL("app"), newcomer).want(http.StatusOK).shows("ask for digits")
+	b.get(at).want(http.StatusGone)
+}
+
+// However many drafts a browser sees, it brings a bounded cookie, and finds the
+// last ones.
+func TestManyDraftsAreBounded(t *testing.T) {
+	w := registering(t)
+	b := w.browser()
+	for range 20 {
+		b.register(authURL("app"))
+	}
+	if n := len(b.cookies["__Host-schleuse-page"]); n > 43+4*27 {
+		t.Errorf("a cookie of %d bytes", n)
+	}
+	page := b.register(authURL("app"))
+	before := maps.Clone(b.cookies)
+	at := b.draft(page, "digits", "0042").want(http.StatusSeeOther).location()
+	b.cookies = before
+	for range 3 {
+		b.anew(authURL("app"), "A123456780").want(http.StatusOK)
+	}
+	if got := b.anew(authURL("app"), newcomer).want(http.StatusSeeOther).location(); got != at {
+		t.Errorf("goes on at %s, want %s", got, at)
+	}
+	b.cookies["__Host-schleuse-page"] += strings.Repeat(".ABCDEFGHIJKLMNOPQRSTUVWXYZ", 30)
+	b.post(page.action(), url.Values{"schleuse_request": {page.hidden("schleuse_request")}}).want(http.StatusSeeOther)
+}
