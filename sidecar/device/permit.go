@@ -1,0 +1,70 @@
+package device
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/schleuse/schleuse/sidecar/account"
+	"github.com/schleuse/schleuse/sidecar/member"
+)
+
+// PermitLife is how long a permit may be used.
+const PermitLife = 15 * time.Minute
+
+// The kinds of proof that a permit may rest on.
+const (
+	ByPhone  = "phone"  // an approval by another active phone
+	ByNect   = "nect"   // an identification with a document
+	ByLetter = "letter" // a code sent by letter
+	ByCard   = "egk"    // digits of the health card: for the first phone alone, where the operator says so
+)
+
+// Permit says that a person proved who they are in a session, to register,
+// unlock or replace a phone with a client. It is used once.
+type Permit struct {
+	Session account.SID
+	Client  string // the OIDC client id
+	Account account.ID
+	Number  member.KVNR
+	Kinds   []string // what it rests on; none = nothing
+	Given   time.Time
+	Expires time.Time // at most PermitLife after Given
+}
+
+// Validate returns what is missing (errors.Join).
+func (p Permit) Validate() error {
+	var errs []error
+	if p.Session == "" || p.Client == "" || p.Account == "" || p.Number == "" {
+		errs = append(errs, errors.New("a permit without session, client, account or number"))
+	}
+	if len(p.Kinds) == 0 || slices.Contains(p.Kinds, "") {
+		errs = append(errs, errors.New("a permit that rests on nothing"))
+	}
+	if p.Given.IsZero() || !p.Expires.After(p.Given) || p.Expires.Sub(p.Given) > PermitLife {
+		errs = append(errs, errors.New("a permit that lives for no time or over 15 minutes"))
+	}
+	return errors.Join(errs...)
+}
+
+// byCardAlone reports whether nothing but the health card was seen.
+func (p Permit) byCardAlone() bool {
+	return !slices.ContainsFunc(p.Kinds, func(k string) bool { return k == ByPhone || k == ByNect || k == ByLetter })
+}
+
+// Permits keeps permits.
+type Permits interface {
+	// Give makes a permit usable, once, in place of an older one of the same
+	// session and client. The error may be that of Validate.
+	Give(ctx context.Context, p Permit) error
+	// Look returns a permit that could be used now, or ErrNoPermit.
+	Look(ctx context.Context, sid account.SID, client string) (Permit, error)
+	// Use takes the permit and runs fn with all the account's phones, in one
+	// transaction that excludes all other changes of this account's phones,
+	// permits and approvals. What fn returns is stored, new or changed, under
+	// the rules of Store.Update; the first of it is returned. An error of fn
+	// leaves the permit unused. It returns ErrNoPermit, ErrKeyUsed. fn may run
+	// again and must have no other effect.
+	Use(ctx context.Context, sid account.SID, client string, fn func(Permit, []Device) ([]Device, error)) (Device, error)
+}
