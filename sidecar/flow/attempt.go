@@ -23,6 +23,7 @@ const (
 	Login        Name = "login"        // around Keycloak's own login
 	Registration Name = "registration" // from a number to an account
 	Recovery     Name = "recovery"     // from a number to a new password
+	Enrolment    Name = "enrolment"    // what a session proves once more before it may register a phone
 )
 
 // StepName is a step's name in the configuration; its kind may differ.

@@ -97,8 +97,11 @@ func (p Plan) at(d decision) int {
 
 // suits reports whether the plan is one for this flow.
 func (p Plan) suits(flow Name) bool {
-	if flow == Login {
+	switch flow {
+	case Login:
 		return p.Keycloak && len(p.Back) > 0
+	case Enrolment:
+		return !p.Keycloak && len(p.Front) == 0 && len(p.Back) > 0 && len(p.After) == 0
 	}
 	return !p.Keycloak && len(p.Front) > 0 && len(p.Back) > 0 && len(p.After) > 0
 }
@@ -164,7 +167,7 @@ func (p *planner) place(i int, e Entry) {
 		return
 	}
 	at, ok := p.common(i, e)
-	if !ok || !p.fits(i, e, at) {
+	if !ok || !p.belongs(i, e, at) || !p.fits(i, e, at) {
 		return
 	}
 	switch at {
@@ -175,6 +178,15 @@ func (p *planner) place(i int, e Entry) {
 	default:
 		p.plan.Back = append(p.plan.Back, slices.Clone(e))
 	}
+}
+
+// belongs reports whether the flow has steps of this place.
+func (p *planner) belongs(i int, e Entry, at Place) bool {
+	if p.flow == Enrolment && at != Behind && len(e) == 1 {
+		p.fail(i, "step %q identifies nobody: an enrolment has only steps that do", e[0])
+		return false
+	}
+	return true
 }
 
 // fits reports whether steps of this place may come here.
@@ -234,7 +246,14 @@ func (p *planner) finish(n int) {
 		p.fail(-1, "keycloak is missing: it marks where Keycloak's own login stands")
 	case p.flow == Login && p.keycloak == n-1:
 		p.fail(-1, "no step after keycloak: nobody could ever prove anything")
-	case p.flow == Login || len(p.errs) > 0:
+	case len(p.errs) == 0 && (p.flow == Registration || p.flow == Recovery):
+		p.whole()
+	}
+}
+
+// whole wants the three parts of a way that begins with a number and ends with an account.
+func (p *planner) whole() {
+	switch {
 	case len(p.plan.Front) == 0:
 		p.fail(-1, "no step in front that asks for the number, such as kvnr")
 	case len(p.plan.Back) == 0:

@@ -48,6 +48,12 @@ func TestParsePlan(t *testing.T) {
 			flow.Plan{Front: []flow.StepName{"kvnr", "terms"}, Back: []flow.Entry{{"nect", "letter"}}, After: []flow.StepName{"password", "phone"}},
 			5,
 		},
+		"enrolment": {
+			flow.Enrolment,
+			[]flow.Entry{{"nect", "letter"}, {"egk"}},
+			flow.Plan{Back: []flow.Entry{{"nect", "letter"}, {"egk"}}},
+			2,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := flow.ParsePlan(c.flow, standing, c.in...)
@@ -56,6 +62,12 @@ func TestParsePlan(t *testing.T) {
 			}
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("plan (-want +got):\n%s", diff)
+			}
+			if c.flow == flow.Enrolment {
+				if got.Steps() != c.steps {
+					t.Errorf("Steps() = %d, want %d", got.Steps(), c.steps)
+				}
+				return
 			}
 			if got.After = append(got.After, flow.Authenticators); got.Steps() != c.steps {
 				t.Errorf("Steps() = %d, want %d", got.Steps(), c.steps)
@@ -87,6 +99,23 @@ func TestParsePlanOfLaterFlowsRefuses(t *testing.T) {
 			if plan, err := flow.ParsePlan(later, standing, c.in...); err == nil || err.Error() != c.want || len(plan.Names()) > 0 {
 				t.Errorf("%s: %v, want %q", name, err, c.want)
 			}
+		}
+	}
+}
+
+func TestParsePlanOfAnEnrolmentRefuses(t *testing.T) {
+	for name, c := range map[string]struct {
+		in   []flow.Entry
+		want string
+	}{
+		"nothing":  {nil, "a flow without steps"},
+		"keycloak": {[]flow.Entry{{"keycloak"}, {"nect"}}, "entry 1: keycloak stands in the login alone"},
+		"number":   {[]flow.Entry{{"kvnr"}, {"nect"}}, `entry 1: step "kvnr" identifies nobody: an enrolment has only steps that do`},
+		"end":      {[]flow.Entry{{"nect"}, {"password"}}, `entry 2: step "password" identifies nobody: an enrolment has only steps that do`},
+		"any":      {[]flow.Entry{{"password", "phone"}}, "entry 1: an any of steps that identify nobody: let each stand alone"},
+	} {
+		if plan, err := flow.ParsePlan(flow.Enrolment, standing, c.in...); err == nil || err.Error() != c.want || len(plan.Names()) > 0 {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}
 }

@@ -39,6 +39,10 @@ type Config struct {
 	Notifiers []Notifier `yaml:"notifiers"`
 	// The web applications behind the proxy, by a name of your own.
 	Sites map[string]Site `yaml:"sites"`
+	// Approvals: who may ask people to confirm what on their phone.
+	Approvals *Approvals `yaml:"approvals"`
+	// The phones on which people confirm.
+	Devices *Devices `yaml:"devices"`
 	// The record of logins, steps and changes.
 	Audit Audit `yaml:"audit"`
 
@@ -172,6 +176,101 @@ type Flows struct {
 	Registration []Entry `yaml:"registration"`
 	// A new password for somebody who is identified anew, in the same form.
 	Recovery []Entry `yaml:"recovery"`
+	// What somebody who has signed in proves again before their phone is
+	// registered, unlocked or replaced, such as [{any: [phone, nect, letter]}].
+	// The app asks for it. Without it no phone can be registered.
+	Enrolment []Entry `yaml:"enrolment"`
+}
+
+// Approvals is who may ask people to confirm what.
+type Approvals struct {
+	// What access tokens of backends must name in `aud`.
+	Audience string `yaml:"audience"`
+	// What can be asked for, by a name that backends use: 1 to 32 of a–z, 0–9, _ and -.
+	Actions map[string]Action `yaml:"actions" must:"true"`
+	// The backends, by client id.
+	Clients map[string]Backend `yaml:"clients" must:"true"`
+	// How often one person may be asked within an hour, by all backends together.
+	PerHour int `yaml:"per_hour"`
+}
+
+// Action is something sensitive that a person confirms.
+type Action struct {
+	// What it is called on the phone, by language: de, en.
+	Title map[string]string `yaml:"title" must:"true"`
+	// What the phone shows, in this order. A request has each of them and no other.
+	Fields []ActionField `yaml:"fields" must:"true"`
+	// How long a request waits for the person, at most 1h.
+	Lifetime time.Duration `yaml:"lifetime"`
+	// high, or low: a phone that was registered a short while ago may confirm
+	// it all the same.
+	Risk Risk `yaml:"risk"`
+	// How many digits the person reads in the browser and types on the phone, 2 to 6.
+	MatchCode int `yaml:"match_code"`
+}
+
+// ActionField is one line of what a phone shows.
+type ActionField struct {
+	// The name that backends use.
+	Name string `yaml:"name" must:"true"`
+	// What it is called on the phone, by language: de, en.
+	Label map[string]string `yaml:"label" must:"true"`
+}
+
+// Backend is a client that asks for approvals.
+type Backend struct {
+	// The actions that it may ask for.
+	Actions []string `yaml:"actions" must:"true"`
+	// Where it is told that something was decided.
+	Webhook *Webhook `yaml:"webhook"`
+}
+
+// Webhook is an address that is told about approvals (Standard Webhooks).
+type Webhook struct {
+	// Where messages are posted to.
+	URL URL `yaml:"url" must:"true"`
+	// File with the shared secret: whsec_ and base64 of 24 to 64 bytes.
+	SecretFile string `yaml:"secret_file" must:"true"`
+	// Whether the address may be one of a private network or of this machine.
+	AllowPrivate bool `yaml:"allow_private"`
+}
+
+// Devices is the phones.
+type Devices struct {
+	// The apps that may register phones, by client id.
+	Clients []string `yaml:"clients" must:"true"`
+	// What the app's access tokens must name in `aud`.
+	Audience string `yaml:"audience"`
+	// How many phones one person may have.
+	Limit int `yaml:"limit"`
+	// How long a phone that was just registered or unlocked confirms nothing
+	// but what has a low risk. 0s = it may at once.
+	CoolDown time.Duration `yaml:"cool_down"`
+	// How many wrong device passwords lock a phone.
+	Tries int `yaml:"tries"`
+	// What a device password has to be.
+	Password DevicePassword `yaml:"password"`
+	// The PIN that opens the app.
+	PIN PIN `yaml:"pin"`
+	// Whether the digits of the card are enough for the first phone of a
+	// person. They never are for another one, nor to unlock or replace one.
+	FirstByCard bool `yaml:"first_by_card"`
+}
+
+// DevicePassword is what a device password has to be.
+type DevicePassword struct {
+	// How many characters it has at least.
+	Min int `yaml:"min"`
+}
+
+// PIN is what opens the app after a while.
+type PIN struct {
+	// How many digits it has.
+	Digits int `yaml:"digits"`
+	// How many wrong PINs lock the app until the device password is typed.
+	Tries int `yaml:"tries"`
+	// After how long without use the app asks for it.
+	Idle time.Duration `yaml:"idle"`
 }
 
 // Extension is one extension in use.
@@ -243,6 +342,20 @@ func Default() Config {
 // SetDefaults sets what holds where the section says nothing.
 func (g *Gate) SetDefaults() {
 	*g = Gate{IdentifiedRole: "identified", Mode: Enforce, AttemptsPerAddress: 200}
+}
+
+// SetDefaults sets what holds where the section says nothing.
+func (a *Approvals) SetDefaults() { *a = Approvals{Audience: "schleuse", PerHour: 10} }
+
+// SetDefaults sets what holds where the section says nothing.
+func (a *Action) SetDefaults() { *a = Action{Lifetime: 5 * time.Minute, MatchCode: 3} }
+
+// SetDefaults sets what holds where the section says nothing.
+func (d *Devices) SetDefaults() {
+	*d = Devices{
+		Audience: "schleuse", Limit: 5, CoolDown: 24 * time.Hour, Tries: 5,
+		Password: DevicePassword{Min: 8}, PIN: PIN{Digits: 6, Tries: 5, Idle: 5 * time.Minute},
+	}
 }
 
 // SetDefaults sets what holds where the section says nothing.

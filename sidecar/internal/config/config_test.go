@@ -113,7 +113,7 @@ func TestMistakes(t *testing.T) {
 		}},
 		{"step twice", "any: [egk, nect]", "any: [egk, egk]", []string{"gate.flows.login[2].any[1]: stands there twice"}},
 		{"empty choice", "any: [egk, nect]", "any: []", []string{"gate.flows.login[2]: want a step's name or {any: [names]}"}},
-		{"other flow", "flows: {", "flows: {enrolment: [kvnr], ", []string{"gate.flows.enrolment: unknown key"}},
+		{"other flow", "flows: {", "flows: {farewell: [kvnr], ", []string{"gate.flows.farewell: unknown key"}},
 		{"unknown step elsewhere", "flows: {", "flows: {recovery: [kvnr, {any: [nct]}], ", []string{`gate.flows.recovery[1].any[0]: no such extension`}},
 		{"keycloak elsewhere", "flows: {", "flows: {registration: [kvnr, keycloak], ", []string{"gate.flows.registration[1]: Keycloak's own login is no alternative to a step"}},
 		{"notifier's name taken", "extensions:", "notifiers: [{kind: egk}, {kind: mail}, {kind: mail}]\nextensions:", []string{"notifiers[0]: this name is taken", "notifiers[2]: this name is taken"}},

@@ -17,7 +17,7 @@ type namedFlow struct {
 
 // all returns the flows that are configured.
 func (f *Flows) all() []namedFlow {
-	list := []namedFlow{{flow.Login, f.Login}, {flow.Registration, f.Registration}, {flow.Recovery, f.Recovery}}
+	list := []namedFlow{{flow.Login, f.Login}, {flow.Registration, f.Registration}, {flow.Recovery, f.Recovery}, {flow.Enrolment, f.Enrolment}}
 	return slices.DeleteFunc(list, func(f namedFlow) bool { return f.entries == nil })
 }
 
@@ -70,8 +70,11 @@ func (c *Config) misplanned(name flow.Name, err error) (out strictyaml.Problems)
 		return nil
 	}
 	hint := "such as [kvnr, {any: [nect, letter]}, password]"
-	if name == flow.Login {
+	switch name {
+	case flow.Login:
 		hint = "such as [kvnr, keycloak, {any: [egk]}]"
+	case flow.Enrolment:
+		hint = "such as [{any: [phone, nect, letter]}]"
 	}
 	for _, err := range all.Unwrap() {
 		keys := []string{"gate", "flows", string(name)}

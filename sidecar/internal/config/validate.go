@@ -46,6 +46,12 @@ func (c *Config) problems(unread strictyaml.Problems) strictyaml.Problems {
 		ck.site(c, name)
 	}
 	ck.hosts(c)
+	if c.Approvals != nil {
+		ck.approvals(c)
+	}
+	if c.Devices != nil {
+		ck.devices(c)
+	}
 	if c.Audit.Retention < minRetention {
 		ck.at("is too short", "at least 30d: an incident is often noticed late", "audit", "retention")
 	}

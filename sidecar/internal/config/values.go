@@ -105,6 +105,36 @@ func (m Mode) String() string {
 	return "enforce"
 }
 
+// Risk says how much is at stake. The zero Risk is high.
+type Risk uint8
+
+// The risks.
+const (
+	HighRisk Risk = iota
+	LowRisk
+)
+
+// UnmarshalText reads a risk.
+func (r *Risk) UnmarshalText(text []byte) error {
+	switch string(text) {
+	case "high":
+		*r = HighRisk
+	case "low":
+		*r = LowRisk
+	default:
+		return errors.New("want high or low")
+	}
+	return nil
+}
+
+// String returns the risk's name.
+func (r Risk) String() string {
+	if r == LowRisk {
+		return "low"
+	}
+	return "high"
+}
+
 // Entry is one place in a flow: a step, or several of which one suffices.
 type Entry struct {
 	Any []string // at least one; the order is that of preference

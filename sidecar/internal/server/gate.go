@@ -89,6 +89,9 @@ func (h *house) engine(g *config.Gate) (*flow.Engine, error) {
 		return nil, err
 	}
 	for name, plan := range plans {
+		if name == flow.Enrolment {
+			continue // who it is about is identified already: there is nothing new to review
+		}
 		plan.After = append(plan.After, flow.Authenticators)
 		plans[name] = plan
 	}

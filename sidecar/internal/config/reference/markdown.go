@@ -55,7 +55,7 @@ func byDefault(k Key) string {
 
 func word(k Kind) string {
 	out := map[string]string{
-		"string": "text", "bool": "true, false", "number": "whole number", "duration": "duration", "url": "URL", "date": "day", "mode": "enforce, observe",
+		"string": "text", "bool": "true, false", "number": "whole number", "duration": "duration", "url": "URL", "date": "day", "mode": "enforce, observe", "risk": "high, low",
 		"cidr": "network", "step": "step", "settings": "its settings", "object": "section",
 	}[k.Name]
 	switch {

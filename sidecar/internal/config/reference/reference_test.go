@@ -85,7 +85,8 @@ func TestExampleShowsEveryKey(t *testing.T) {
 }
 
 func TestRequiredKeysAreDemanded(t *testing.T) {
-	const nothing = "sites: {a: {}}\ngate: {keycloak: {}, flows: {}}\nextensions: {x: {}}\nnotifiers: [{}]\nlisten: {tls: {}}\nbrand: {}\n"
+	const nothing = "sites: {a: {}}\ngate: {keycloak: {}, flows: {}}\nextensions: {x: {}}\nnotifiers: [{}]\nlisten: {tls: {}}\nbrand: {}\ndevices: {}\n" +
+		"approvals: {actions: {b: {fields: [{}]}}, clients: {c: {webhook: {}}}}\n"
 	_, err := config.Parse("c.yaml", []byte(nothing))
 	if err == nil {
 		t.Fatal("an empty configuration is valid")
@@ -101,7 +102,7 @@ func TestRequiredKeysAreDemanded(t *testing.T) {
 				place += "[0]"
 			}
 			if k.Kind.Map {
-				place += map[string]string{"sites": ".a", "extensions": ".x"}[k.Name]
+				place += map[string]string{"sites": ".a", "extensions": ".x", "actions": ".b", "clients": ".c"}[k.Name]
 			}
 			look(place+".", k.Below)
 		}

@@ -64,6 +64,8 @@ func single(k Key) schema {
 		return schema{"type": "string", "format": "date"}
 	case "mode":
 		return schema{"enum": []string{"enforce", "observe"}}
+	case "risk":
+		return schema{"enum": []string{"high", "low"}}
 	case "settings":
 		return schema{"type": "object"}
 	case "step":

@@ -27,7 +27,7 @@ type Key struct {
 
 // Kind is what a value looks like.
 type Kind struct {
-	Name string // string, bool, duration, url, date, mode, cidr, step, settings, object
+	Name string // string, bool, duration, url, date, mode, risk, cidr, step, settings, object
 	List bool   // a list of it
 	Map  bool   // a map of it by a name of the operator's
 }
@@ -110,6 +110,7 @@ func scalars() map[reflect.Type]string {
 		reflect.TypeFor[config.URL]():      "url",
 		reflect.TypeFor[config.Date]():     "date",
 		reflect.TypeFor[config.Mode]():     "mode",
+		reflect.TypeFor[config.Risk]():     "risk",
 		reflect.TypeFor[netip.Prefix]():    "cidr",
 		reflect.TypeFor[config.Entry]():    "step",
 		reflect.TypeFor[strictyaml.Node](): "settings",
@@ -137,6 +138,8 @@ func kindOf(t reflect.Type) (Kind, reflect.Type) {
 func written(v reflect.Value) string {
 	switch x := v.Interface().(type) {
 	case config.Mode:
+		return x.String()
+	case config.Risk:
 		return x.String()
 	case time.Duration:
 		return inUnits(x)
