@@ -30,7 +30,7 @@ type newcomerAt struct {
 	code    string
 	browser *visitor.Visitor
 	last    string // the address where the browser stands
-	form    *sent  // what it sent last without an answer, and sends again when it is loaded again
+	form    *sent  // what it sent last without an answer
 }
 
 type sent struct {
@@ -51,7 +51,7 @@ func newMortalRegistry(t *testing.T) *mortal {
 // walk answers every page, as a person does who knows their number, their
 // letter and the password they have chosen, until an identified person is asked
 // for the password, or is in the WebCenter. It returns an error when a
-// connection breaks or the way has no end; to walk again is to load the page again.
+// connection breaks or the way has no end; to walk again is to reload.
 func (n *newcomerAt) walk(ctx context.Context) error {
 	page, err := n.reload(ctx)
 	for range 40 {
@@ -67,11 +67,16 @@ func (n *newcomerAt) walk(ctx context.Context) error {
 	return fmt.Errorf("no end at %q (%d): %s", page.Title(), page.Status, page.Text())
 }
 
+// reload is what somebody does whose page has not come: they load it again,
+// which sends its form again, or open the portal and begin there.
 func (n *newcomerAt) reload(ctx context.Context) (*visitor.Page, error) {
-	if n.form != nil {
-		return n.browser.Submit(ctx, n.form.Form, n.form.values)
+	switch {
+	case n.form == nil:
+		return n.browser.Open(ctx, n.last)
+	case rand.IntN(2) == 0:
+		return n.browser.Open(ctx, theatre.Ports.SiteURL()+"/postfach/")
 	}
-	return n.browser.Open(ctx, n.last)
+	return n.browser.Submit(ctx, n.form.Form, n.form.values)
 }
 
 func (n *newcomerAt) answer(ctx context.Context, page *visitor.Page) (*visitor.Page, error) {
@@ -85,7 +90,7 @@ func (n *newcomerAt) answer(ctx context.Context, page *visitor.Page) (*visitor.P
 			return nil, err
 		}
 		n.form = &sent{form, values}
-		return n.reload(ctx)
+		return n.browser.Submit(ctx, form, values)
 	}
 	switch page.Title() {
 	case askNew, askNewAgain:
