@@ -9,13 +9,42 @@ import (
 	"time"
 )
 
-// readyTimeout bounds one readiness answer.
+// readyTimeout bounds one readiness answer, and one look on its side.
 const readyTimeout = 2 * time.Second
 
 // check is one thing without which the program cannot do its work.
 type check struct {
 	name string
 	ask  func(context.Context) error
+}
+
+// note is a thing that an answer tells of and nobody waits for: a probe that
+// waited for a Keycloak that does not answer would miss its own deadline, and
+// the replica would be unready after all. What is told is what was found last.
+type note struct {
+	check
+	asking atomic.Bool
+	found  atomic.Pointer[string]
+}
+
+// last is what was found last, "unknown" at first. It asks again on the side,
+// unless the question before is still open.
+func (n *note) last(ctx context.Context) string {
+	if n.asking.CompareAndSwap(false, true) {
+		go n.look(context.WithoutCancel(ctx))
+	}
+	if found := n.found.Load(); found != nil {
+		return *found
+	}
+	return "unknown"
+}
+
+func (n *note) look(ctx context.Context) {
+	defer n.asking.Store(false)
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	found := word(n.ask(ctx))
+	n.found.Store(&found)
 }
 
 // health answers the probes.
@@ -27,7 +56,7 @@ type check struct {
 // no other replica could do better; it is a metric and a line in the answer.
 type health struct {
 	checks   []check // all must pass
-	notes    []check // told, not demanded
+	notes    []*note // told, not demanded
 	stopping atomic.Bool
 }
 
@@ -47,8 +76,8 @@ func (h *health) ready(w http.ResponseWriter, r *http.Request) {
 			status = http.StatusServiceUnavailable
 		}
 	}
-	for _, c := range h.notes {
-		answer[c.name] = word(c.ask(ctx))
+	for _, n := range h.notes {
+		answer[n.name] = n.last(r.Context())
 	}
 	if h.stopping.Load() {
 		answer["server"] = "stopping"

@@ -47,27 +47,66 @@ func TestHostsTellFacesApart(t *testing.T) {
 
 func TestReadyNamesWhatFailsWithoutItsText(t *testing.T) {
 	down := errors.New("dial tcp 10.0.0.7: secret detail")
-	h := &health{
-		checks: []check{{"store", func(context.Context) error { return nil }}},
-		notes:  []check{{"keycloak", func(context.Context) error { return down }}},
-	}
-	ask := func() (int, string) {
-		w := httptest.NewRecorder()
-		h.ready(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))
-		return w.Code, w.Body.String()
-	}
-	if code, body := ask(); code != 200 || !strings.Contains(body, `"keycloak":"failed"`) || strings.Contains(body, "secret") {
-		t.Errorf("with Keycloak down: %d %s", code, body)
+	h := &health{checks: []check{{"store", func(context.Context) error { return nil }}}}
+	if code, body := readiness(h); code != 200 || !strings.Contains(body, `"store":"ok"`) {
+		t.Errorf("with all well: %d %s", code, body)
 	}
 	h.checks = append(h.checks, check{"extension letter", func(context.Context) error { return down }})
-	if code, _ := ask(); code != 503 {
-		t.Errorf("with a check failing: %d, want 503", code)
+	if code, body := readiness(h); code != 503 || !strings.Contains(body, `"extension letter":"failed"`) || strings.Contains(body, "secret") {
+		t.Errorf("with a check failing: %d %s, want 503", code, body)
 	}
 	h.checks = h.checks[:1]
 	h.stopping.Store(true)
-	if code, body := ask(); code != 503 || !strings.Contains(body, "stopping") {
+	if code, body := readiness(h); code != 503 || !strings.Contains(body, "stopping") {
 		t.Errorf("while stopping: %d %s", code, body)
 	}
+}
+
+// A Keycloak that never answers delays no probe and makes nobody unready.
+func TestReadyTellsOfKeycloakWithoutWaitingForIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked, answer := 0, make(chan error)
+		h := &health{notes: []*note{{check: check{"keycloak", func(ctx context.Context) error {
+			asked++
+			select {
+			case err := <-answer:
+				return err
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}}}}}
+		begun := time.Now()
+		for range 2 { // the second finds the first's question open
+			if code, body := readiness(h); code != 200 || !strings.Contains(body, `"keycloak":"unknown"`) {
+				t.Errorf("while Keycloak has not answered: %d %s", code, body)
+			}
+		}
+		synctest.Wait()
+		if took := time.Since(begun); took != 0 || asked != 1 {
+			t.Errorf("two probes took %s and asked %d times, want no time and one question", took, asked)
+		}
+		answer <- nil
+		synctest.Wait()
+		if _, body := readiness(h); !strings.Contains(body, `"keycloak":"ok"`) {
+			t.Errorf("after its answer: %s", body)
+		}
+		time.Sleep(readyTimeout) // the bubble's clock: that question is given up
+		synctest.Wait()
+		if asked != 2 {
+			t.Errorf("asked %d times, want one question a probe", asked)
+		}
+		if code, body := readiness(h); code != 200 || !strings.Contains(body, `"keycloak":"failed"`) {
+			t.Errorf("after a question without an answer: %d %s", code, body)
+		}
+		answer <- errors.New("secret detail")
+		synctest.Wait()
+	})
+}
+
+func readiness(h *health) (code int, body string) {
+	w := httptest.NewRecorder()
+	h.ready(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))
+	return w.Code, w.Body.String()
 }
 
 func TestStopLetsRunningRequestsFinish(t *testing.T) {

@@ -105,7 +105,7 @@ func (h *house) close() error {
 func (h *house) watch() {
 	h.health.checks = []check{{"store", h.store.Ready}}
 	if h.keycloak != nil {
-		h.health.notes = append(h.health.notes, check{"keycloak", h.keycloak.Ping})
+		h.health.notes = append(h.health.notes, &note{check: check{"keycloak", h.keycloak.Ping}})
 	}
 	for _, x := range h.extensions {
 		if x.Ready != nil {
