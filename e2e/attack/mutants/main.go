@@ -21,11 +21,12 @@ import (
 
 func main() {
 	only := flag.String("only", "", "only mutants whose name contains this")
+	from := flag.String("from", "", "begin at the first mutant whose name contains this")
 	check := flag.Bool("check", false, "only look whether every change still applies and compiles")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	wrong, err := run(ctx, *only, *check)
+	wrong, err := run(ctx, choice{from: *from, only: *only}, *check)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
 		os.Exit(2)
@@ -36,15 +37,26 @@ func main() {
 	}
 }
 
+// choice is which mutants to try; the zero choice is all of them.
+type choice struct{ from, only string }
+
+func (c choice) of(all []mutant) []mutant {
+	begun := false
+	return slices.DeleteFunc(all, func(m mutant) bool {
+		begun = begun || strings.Contains(m.name, c.from)
+		return !begun || !strings.Contains(m.name, c.only)
+	})
+}
+
 // run kills the mutants one after another and counts those that live, or
 // cannot be made any more.
-func run(ctx context.Context, only string, check bool) (wrong int, err error) {
+func run(ctx context.Context, choice choice, check bool) (wrong int, err error) {
 	lab, err := openLab(ctx, check)
 	if err != nil {
 		return 0, err
 	}
 	defer lab.close()
-	chosen := slices.DeleteFunc(mutants(), func(m mutant) bool { return !strings.Contains(m.name, only) })
+	chosen := choice.of(mutants())
 	if !check {
 		if err := lab.healthy(ctx, chosen); err != nil {
 			return 0, err
