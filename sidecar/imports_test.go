@@ -26,7 +26,7 @@ type layer struct {
 func layers() []layer {
 	return []layer{
 		{name: "fault", dirs: []string{"sidecar/fault"}},
-		{name: "domain", dirs: []string{"sidecar/account", "sidecar/audit", "sidecar/device", "sidecar/flow", "sidecar/ident", "sidecar/member", "sidecar/notify"}, may: []string{"fault"}},
+		{name: "domain", dirs: []string{"sidecar/account", "sidecar/approval", "sidecar/audit", "sidecar/device", "sidecar/flow", "sidecar/ident", "sidecar/member", "sidecar/notify"}, may: []string{"fault"}},
 		{name: "extension", dirs: []string{"sidecar/extension"}, may: []string{"fault", "domain"}},
 		// The suite of the extensions renders their pages and reads their configuration as the program does.
 		{name: "extensiontest", dirs: []string{"sidecar/extension/extensiontest"}, may: []string{"fault", "domain", "extension", "internal"}},
