@@ -1,24 +1,22 @@
 package proxy
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"sync"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
+
+	"github.com/schleuse/schleuse/sidecar/internal/issuer"
 )
 
-// Limits of calls to the issuer.
+// Limits of calls to the issuer, beside those of its answers.
 const (
-	issuerWait    = 8 * time.Second // per call, connection included
-	issuerMaxBody = 256 << 10       // bytes of an answer
-	issuerRest    = time.Second     // least time between two fetches of one document, and after a failed discovery
+	issuerWait = 8 * time.Second // per call, connection included
+	issuerRest = time.Second     // least time after a failed discovery
 )
 
 // provider is what discovery told of the issuer. Discovery happens at first
@@ -60,7 +58,7 @@ func (s *Site) issuer(ctx context.Context) (*endpoints, error) {
 func (s *Site) discover(ctx context.Context) (*endpoints, error) {
 	client := &http.Client{
 		Timeout:   issuerWait,
-		Transport: &calm{next: limited{s.issuerTransport()}, now: s.Now},
+		Transport: issuer.Transport(s.issuerTransport(), s.Now),
 		CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse // an issuer's endpoints do not move; secrets must not follow
 		},
@@ -124,73 +122,3 @@ func (s *Site) oauth(e *endpoints) (*oauth2.Config, error) {
 // self returns the absolute URL of a path of this site. It begins with the
 // site's own origin whatever the path is: no redirect leaves the site.
 func (s *Site) self(path string) string { return origin(s.Settings.PublicURL) + path }
-
-// limited bounds the bodies of answers, also of compressed ones.
-type limited struct{ next http.RoundTripper }
-
-func (l limited) RoundTrip(r *http.Request) (*http.Response, error) {
-	resp, err := l.next.RoundTrip(r)
-	if err != nil {
-		return nil, err
-	}
-	resp.Body = &limitedBody{io.LimitedReader{R: resp.Body, N: issuerMaxBody + 1}, resp.Body}
-	return resp, nil
-}
-
-type limitedBody struct {
-	io.LimitedReader
-	io.Closer
-}
-
-func (b *limitedBody) Read(p []byte) (int, error) {
-	n, err := b.LimitedReader.Read(p)
-	if b.N <= 0 {
-		return n, errors.New("the issuer's answer is too large")
-	}
-	return n, err
-}
-
-// calm gives a GET that was answered less than issuerRest ago the same answer
-// again. Forged tokens with ever new key ids would otherwise make us fetch the
-// issuer's keys for each of them.
-type calm struct {
-	next http.RoundTripper
-	now  func() time.Time
-
-	mu   sync.Mutex
-	url  string
-	at   time.Time
-	resp *http.Response // without a body
-	body []byte
-}
-
-func (c *calm) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Method != http.MethodGet {
-		return c.next.RoundTrip(r)
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.resp == nil || c.url != r.URL.String() || c.now().Sub(c.at) >= issuerRest {
-		if err := c.fetch(r); err != nil {
-			return nil, err
-		}
-	}
-	resp := *c.resp
-	resp.Header, resp.Request = c.resp.Header.Clone(), r
-	resp.Body = io.NopCloser(bytes.NewReader(c.body))
-	return &resp, nil
-}
-
-func (c *calm) fetch(r *http.Request) error {
-	resp, err := c.next.RoundTrip(r)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return err
-	}
-	c.url, c.at, c.resp, c.body = r.URL.String(), c.now(), resp, body
-	return nil
-}
