@@ -29,6 +29,9 @@ type Permit struct {
 	Account account.ID
 	Number  member.KVNR
 	Kinds   []string // what it rests on; none = nothing
+	// Proof names what was proved, such as the attempt in which it was: at most
+	// 64 characters. One proof gives one permit.
+	Proof   string
 	Given   time.Time
 	Expires time.Time // at most PermitLife after Given
 }
@@ -38,6 +41,9 @@ func (p Permit) Validate() error {
 	var errs []error
 	if p.Session == "" || p.Client == "" || p.Account == "" || p.Number == "" {
 		errs = append(errs, errors.New("a permit without session, client, account or number"))
+	}
+	if p.Proof == "" || len(p.Proof) > 64 {
+		errs = append(errs, errors.New("a permit without what was proved, or with a long name for it"))
 	}
 	if len(p.Kinds) == 0 || slices.Contains(p.Kinds, "") {
 		errs = append(errs, errors.New("a permit that rests on nothing"))
@@ -56,7 +62,9 @@ func (p Permit) byCardAlone() bool {
 // Permits keeps permits.
 type Permits interface {
 	// Give makes a permit usable, once, in place of an older one of the same
-	// session and client. The error may be that of Validate.
+	// session and client. A permit whose Proof has given one in the last 24 h,
+	// used or not, changes nothing, without an error: the call may be repeated.
+	// The error may be that of Validate.
 	Give(ctx context.Context, p Permit) error
 	// Look returns a permit that could be used now, or ErrNoPermit.
 	Look(ctx context.Context, sid account.SID, client string) (Permit, error)
