@@ -44,7 +44,7 @@ const (
 
 // Action is a kind of change that clients may have confirmed.
 type Action struct {
-	Name     string            // lower_snake_case; the configuration's key
+	Name     string            // 1 to 32 of a–z, 0–9, _ and -; the configuration's key
 	Title    map[string]string // what is about to happen, by language; "de" and "en"
 	Fields   []ActionField     // what is shown, in this order
 	Lifetime time.Duration     // how long it may be pending; zero: DefaultLifetime
@@ -60,8 +60,8 @@ type ActionField struct {
 }
 
 var (
-	actionForm = regexp.MustCompile(`^[a-z][a-z0-9_.]{0,49}$`)
-	fieldForm  = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
+	actionForm = regexp.MustCompile(`^(schleuse\.)?[a-z0-9_-]{1,32}$`)
+	fieldForm  = regexp.MustCompile(`^[a-z0-9_-]{1,32}$`)
 )
 
 // Validate returns all that is wrong with an action (errors.Join).

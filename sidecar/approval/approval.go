@@ -2,6 +2,7 @@ package approval
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base32"
 	"encoding/base64"
@@ -226,3 +227,6 @@ func sameFields(a, b []Field) bool {
 	}
 	return true
 }
+
+// HashOf returns the SHA-256 of what will be executed.
+func HashOf(content []byte) Hash { return sha256.Sum256(content) }

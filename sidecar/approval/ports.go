@@ -36,8 +36,8 @@ type Store interface {
 	Get(ctx context.Context, id ID) (Approval, error)
 	// Update runs fn in a transaction, with the phone dev as it is then, or for
 	// "" the one whose answer decided, or nil where there is none. What fn
-	// changed in the approval is stored, even when it returns an error made by
-	// Keep; another error changes nothing. The phone is for reading. fn may run
+	// changed in the approval is stored and returned, also when it returns a
+	// Keep, of which the error is returned; another error changes nothing. The phone is for reading. fn may run
 	// again and must have no other effect.
 	Update(ctx context.Context, id ID, dev device.ID, fn func(*Approval, *device.Device) error) (Approval, error)
 	// List returns the approvals that fit, newest first.

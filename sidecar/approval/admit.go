@@ -1,0 +1,85 @@
+package approval
+
+import "time"
+
+// admit is how a person is not worn down: one question at a time for each
+// action, few in an hour, and a pause after a denial that grows with each. It
+// returns the older approval that gives way to a, or counts that a was refused.
+// The limits are proposals; none is published.
+func admit(a Approval, recent []Approval, perHour int, now time.Time) (changed *Approval, refuse error) {
+	for _, old := range recent {
+		if old.StateAt(now) != Pending || old.Action != a.Action {
+			continue
+		}
+		if !sameSession(old, a) {
+			old.Refused++
+			return &old, ErrPending
+		}
+		if wait := lull(a, recent, perHour, now); wait != nil {
+			return nil, wait
+		}
+		old.State, old.Reason, old.Decided = Cancelled, Superseded, now
+		return &old, nil
+	}
+	return nil, lull(a, recent, perHour, now)
+}
+
+// lull says how long the person is left alone; nil: not at all.
+func lull(a Approval, recent []Approval, perHour int, now time.Time) error {
+	if wait := crowd(recent, perHour, now); wait > 0 {
+		return tooMany(wait)
+	}
+	if wait := sulk(recent, a.Action, now); wait > 0 {
+		return paused(wait)
+	}
+	return nil
+}
+
+// sameSession reports whether the same browser session of the same client, or
+// the same phone, asked both. Unknown sessions are all different.
+func sameSession(old, a Approval) bool {
+	if old.Client != a.Client {
+		return false
+	}
+	return a.Session != "" && a.Session == old.Session || a.SameDevice != "" && a.SameDevice == old.SameDevice
+}
+
+// crowd returns how long until fewer than most were asked within the hour.
+func crowd(recent []Approval, most int, now time.Time) time.Duration {
+	since := now.Add(-time.Hour)
+	n := 0
+	for _, old := range recent {
+		if old.Created.After(since) {
+			if n++; n == most {
+				return old.Created.Sub(since)
+			}
+		}
+	}
+	return 0
+}
+
+// sulk returns what is left of the pause after denials of this action in a
+// row. Only an approval ends the row; what expired or was cancelled does not.
+func sulk(recent []Approval, action string, now time.Time) time.Duration {
+	pauses := [...]time.Duration{time.Minute, 5 * time.Minute, 30 * time.Minute, time.Hour}
+	row := 0
+	var last time.Time
+	for _, old := range recent {
+		if old.Action != action {
+			continue
+		}
+		if old.State == Approved || old.State == Redeemed {
+			break
+		}
+		if old.State == Denied {
+			row++
+			if old.Decided.After(last) {
+				last = old.Decided
+			}
+		}
+	}
+	if row == 0 {
+		return 0
+	}
+	return max(0, last.Add(pauses[min(row, len(pauses))-1]).Sub(now))
+}

@@ -1,0 +1,197 @@
+package approval
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/schleuse/schleuse/sidecar/account"
+)
+
+// Watch wakes those who wait for a change of an approval, whichever replica
+// made it. One Run per process asks the database, and only while somebody waits.
+type Watch struct {
+	Changes Changes
+	Every   time.Duration // between two questions; zero: 250 ms
+	Max     int           // waiters of this process; zero: 20,000
+	Log     *slog.Logger  // nil: slog.Default()
+
+	mu      sync.Mutex
+	waiters map[string]map[*Waiter]struct{}
+	n       int
+	first   chan struct{} // buffered; filled when somebody waits
+}
+
+// Waiter waits for changes under one key. C holds at most one wake; after it
+// the state is to be read again. It may be without reason.
+type Waiter struct {
+	C     <-chan struct{}
+	c     chan struct{}
+	key   string
+	watch *Watch
+}
+
+func ofApproval(id ID) string        { return "approval/" + string(id) }
+func ofAccount(id account.ID) string { return "account/" + string(id) }
+
+// Join begins to wait. What changes after it returned wakes the waiter, so the
+// state is read after Join. It returns ErrBusy when too many wait.
+func (w *Watch) Join(key string) (*Waiter, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.n >= w.most() {
+		return nil, ErrBusy
+	}
+	c := make(chan struct{}, 1)
+	waiter := &Waiter{C: c, c: c, key: key, watch: w}
+	if w.waiters == nil {
+		w.waiters = map[string]map[*Waiter]struct{}{}
+	}
+	if w.waiters[key] == nil {
+		w.waiters[key] = map[*Waiter]struct{}{}
+	}
+	w.waiters[key][waiter] = struct{}{}
+	w.n++
+	select {
+	case w.begin() <- struct{}{}:
+	default:
+	}
+	return waiter, nil
+}
+
+// Leave ends waiting; it may be called again.
+func (x *Waiter) Leave() {
+	w := x.watch
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if _, there := w.waiters[x.key][x]; !there {
+		return
+	}
+	delete(w.waiters[x.key], x)
+	w.n--
+	if len(w.waiters[x.key]) == 0 {
+		delete(w.waiters, x.key)
+	}
+}
+
+// Waiting returns how many wait.
+func (w *Watch) Waiting() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.n
+}
+
+func (w *Watch) most() int {
+	if w.Max > 0 {
+		return w.Max
+	}
+	return 20_000
+}
+
+// begin returns the channel that tells Run of waiters; mu is held.
+func (w *Watch) begin() chan struct{} {
+	if w.first == nil {
+		w.first = make(chan struct{}, 1)
+	}
+	return w.first
+}
+
+// Wake wakes those who wait under the key.
+func (w *Watch) Wake(key string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for x := range w.waiters[key] {
+		x.wake()
+	}
+}
+
+func (x *Waiter) wake() {
+	select {
+	case x.c <- struct{}{}:
+	default:
+	}
+}
+
+func (w *Watch) wakeAll() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, all := range w.waiters {
+		for x := range all {
+			x.wake()
+		}
+	}
+}
+
+// maxChanges is how many changes one question takes; when there are more,
+// everybody is woken.
+const maxChanges = 1000
+
+// Run asks for changes while somebody waits, until ctx ends.
+func (w *Watch) Run(ctx context.Context) error {
+	w.mu.Lock()
+	first := w.begin()
+	w.mu.Unlock()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-first:
+			w.follow(ctx)
+		}
+	}
+}
+
+// follow asks for changes until nobody waits.
+func (w *Watch) follow(ctx context.Context) {
+	every := w.Every
+	if every <= 0 {
+		every = 250 * time.Millisecond
+	}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	mark, known := int64(0), false
+	for w.Waiting() > 0 {
+		next, err := w.ask(ctx, mark, known)
+		switch {
+		case err == nil:
+			mark, known = next, true
+		case ctx.Err() == nil:
+			w.logger().Warn("asking which approvals changed", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// ask wakes whom a change concerns. The first question only learns where to
+// begin; whoever read the state before that reads it once more.
+func (w *Watch) ask(ctx context.Context, mark int64, known bool) (next int64, err error) {
+	limit := maxChanges
+	if !known {
+		limit = 0
+	}
+	changes, next, err := w.Changes.Since(ctx, mark, limit)
+	if err != nil {
+		return 0, err
+	}
+	if len(changes) >= limit {
+		w.wakeAll()
+		return next, nil
+	}
+	for _, c := range changes {
+		w.Wake(ofApproval(c.ID))
+		w.Wake(ofAccount(c.Account))
+	}
+	return next, nil
+}
+
+func (w *Watch) logger() *slog.Logger {
+	if w.Log == nil {
+		return slog.Default()
+	}
+	return w.Log
+}
