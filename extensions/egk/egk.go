@@ -4,7 +4,6 @@ import (
 	"context"
 	"embed"
 	"errors"
-	"fmt"
 	"io/fs"
 	"time"
 
@@ -33,18 +32,11 @@ type Config struct {
 // Validate implements extension.Validator.
 func (c Config) Validate() error {
 	return errors.Join(
-		between("tries", c.Tries, 1, 10),
-		between("tries_per_card", c.TriesPerCard, 1, 50),
-		between("from_age", c.FromAge, 0, 18),
-		between("lock", c.Lock, time.Minute, 90*24*time.Hour),
+		extension.Between("tries", c.Tries, 1, 10),
+		extension.Between("tries_per_card", c.TriesPerCard, 1, 50),
+		extension.Between("from_age", c.FromAge, 0, 18),
+		extension.Between("lock", c.Lock, time.Minute, 90*24*time.Hour),
 	)
-}
-
-func between[N int | time.Duration](name string, n, least, most N) error {
-	if n < least || n > most {
-		return fmt.Errorf("%s: %v is not from %v to %v", name, n, least, most)
-	}
-	return nil
 }
 
 // Factory returns the kind "egk".

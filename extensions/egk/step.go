@@ -5,7 +5,6 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -63,10 +62,10 @@ func (s *step) Resume(ctx context.Context, a *flow.Attempt, in flow.Input) (flow
 	case !refused.none():
 		return deny(refused), nil
 	}
-	if out, ok := s.wish(a, cards, only(in.Form, "wish")); ok {
+	if out, ok := s.wish(a, cards, in.Only("wish")); ok {
 		return out, nil
 	}
-	typed := only(in.Form, "digits")
+	typed := in.Only("digits")
 	read := member.ParseCardInput(typed)
 	if read.LastFour == "" {
 		return ask(cards, typed, flow.Problem{Field: "digits", Key: problemOf(read.Kind)}), nil
@@ -224,12 +223,4 @@ func deny(r refusal) flow.Outcome { return flow.DenyUntil("denied."+r.key, r.unt
 // later says that nothing is concluded, and nothing lost.
 func later(err error) (flow.Outcome, error) {
 	return flow.Outcome{}, fault.New(fault.Unavailable, "later", fmt.Errorf("asking for the card: %w", err))
-}
-
-// only returns the one value of a field. A field that comes twice says nothing.
-func only(form url.Values, name string) string {
-	if v := form[name]; len(v) == 1 {
-		return v[0]
-	}
-	return ""
 }

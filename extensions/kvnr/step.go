@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -59,9 +58,9 @@ func (s *step) Resume(ctx context.Context, a *flow.Attempt, in flow.Input) (flow
 		return flow.Outcome{}, errMisplaced
 	}
 	if a.Number == "" {
-		return s.number(ctx, a, only(in.Form, "number")), nil
+		return s.number(ctx, a, in.Only("number")), nil
 	}
-	switch only(in.Form, "wish") {
+	switch in.Only("wish") {
 	case "sign_in":
 		return s.signIn(a), nil
 	case "register":
@@ -83,14 +82,6 @@ func (s *step) signIn(a *flow.Attempt) flow.Outcome {
 		return flow.Enter(flow.Login)
 	}
 	return flow.Done(flow.Proof{Kind: "kvnr"})
-}
-
-// only returns the one value of a field. A field that comes twice says nothing.
-func only(form url.Values, name string) string {
-	if v := form[name]; len(v) == 1 {
-		return v[0]
-	}
-	return ""
 }
 
 func (s *step) number(ctx context.Context, a *flow.Attempt, typed string) flow.Outcome {

@@ -2,7 +2,6 @@ package letter
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -201,21 +200,13 @@ func (d *desk) lastOrder(ctx context.Context, purpose flow.Name, number member.K
 
 // audited writes an entry before the letter and one after it.
 func (d *desk) audited(ctx context.Context, do func() error) error {
-	e := audit.Entry{Phase: audit.Intent, Action: "letter.order", Step: d.host.Name, Ref: rand.Text()[:16]}
-	if err := d.host.Audit.Append(ctx, e); err != nil {
-		return fmt.Errorf("writing the audit: %w", err)
-	}
-	e.Phase, e.Result = audit.Outcome, "ok"
-	failed := do()
-	if errors.Is(failed, extension.ErrUndeliverable) {
-		e.Result = "refused"
-	} else if failed != nil {
-		e.Result = "failed"
-	}
-	if err := d.host.Audit.Append(ctx, e); err != nil && failed == nil {
-		return fmt.Errorf("writing the audit: %w", err)
-	}
-	return failed
+	return audit.Around(ctx, d.host.Audit, audit.Entry{Action: "letter.order", Step: d.host.Name}, func(outcome *audit.Entry) error {
+		err := do()
+		if errors.Is(err, extension.ErrUndeliverable) {
+			outcome.Result = "refused"
+		}
+		return err
+	})
 }
 
 func get(ctx context.Context, records extension.Records, key string, into any) (int64, error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"embed"
 	"errors"
-	"fmt"
 	"io/fs"
 	"net/http"
 	"net/url"
@@ -63,14 +62,14 @@ func (c Config) Files() []string { return []string{c.Webhook.SecretFile, c.Webho
 // Validate implements extension.Validator.
 func (c Config) Validate() error {
 	errs := []error{
-		between("valid", c.Valid, day, 120*day),
-		between("again", c.Again, day, 60*day),
-		between("tries", c.Tries, 1, 20),
-		between("tries_per_address", c.TriesPerAddress, 1, 1000),
-		between("lock", c.Lock, time.Minute, 90*day),
-		between("orders_per_address", c.OrdersPerAddress, 1, 1000),
-		between("letters_per_hour", c.LettersPerHour, 1, 100_000),
-		between("from_age", c.FromAge, 0, 18),
+		extension.Between("valid", c.Valid, day, 120*day),
+		extension.Between("again", c.Again, day, 60*day),
+		extension.Between("tries", c.Tries, 1, 20),
+		extension.Between("tries_per_address", c.TriesPerAddress, 1, 1000),
+		extension.Between("lock", c.Lock, time.Minute, 90*day),
+		extension.Between("orders_per_address", c.OrdersPerAddress, 1, 1000),
+		extension.Between("letters_per_hour", c.LettersPerHour, 1, 100_000),
+		extension.Between("from_age", c.FromAge, 0, 18),
 	}
 	if (c.Outbox == "") == (c.Webhook == Webhook{}) {
 		errs = append(errs, errors.New("the letters need a way: either outbox or webhook"))
@@ -87,14 +86,7 @@ func (c Config) Validate() error {
 // startable reports whether a page of ours may lead there.
 func startable(address string) bool {
 	u, err := url.Parse(address)
-	return err == nil && safe(u)
-}
-
-func between[N int | time.Duration](name string, n, least, most N) error {
-	if n < least || n > most {
-		return fmt.Errorf("%s: %v is not from %v to %v", name, n, least, most)
-	}
-	return nil
+	return err == nil && extension.Private(u)
 }
 
 // Factory returns the kind "letter".

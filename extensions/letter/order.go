@@ -83,13 +83,9 @@ func (s *step) hindrance(ctx context.Context, a *flow.Attempt) (*flow.Problem, e
 	return &flow.Problem{Key: "problem.under_way", Args: map[string]any{"From": last.Next}}, nil
 }
 
-// networkBits is how much of an IPv6 address tells one customer of a provider
-// from another, and manifold how much more such a network orders than one of
-// the /64 that addresses are counted by.
-const (
-	networkBits = 48
-	manifold    = 4
-)
+// manifold is how much more an IPv6 network orders than one of the /64 that
+// addresses are counted by.
+const manifold = 4
 
 // orders bound what one address orders, and one IPv6 network, as each letter
 // costs, and disturbs whoever gets it. The day is part of the subject: counters
@@ -100,8 +96,8 @@ func (s *step) orders(address netip.Prefix, today time.Time) []extension.Limit {
 		return extension.Limit{Name: name, Subject: of.String() + " " + today.UTC().Format(time.DateOnly), Max: most, Window: day}
 	}
 	out := []extension.Limit{limit("orders", address, s.config.OrdersPerAddress)}
-	if ip := address.Addr(); ip.Is6() && !ip.Is4In6() && address.Bits() > networkBits {
-		out = append(out, limit("orders.network", netip.PrefixFrom(ip, networkBits).Masked(), manifold*s.config.OrdersPerAddress))
+	if wide := flow.Network(address); wide != address {
+		out = append(out, limit("orders.network", wide, manifold*s.config.OrdersPerAddress))
 	}
 	return out
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 	"time"
 
@@ -48,14 +47,14 @@ func (s *step) Resume(ctx context.Context, a *flow.Attempt, in flow.Input) (flow
 	if refused, err := s.known(ctx, a); err != nil || refused != "" {
 		return refuse(refused, err)
 	}
-	switch only(in.Form, "wish") {
+	switch in.Only("wish") {
 	case "order":
 		return s.order(ctx, a)
 	case "code":
 		a.State = nil
 		return s.show(a), nil
 	}
-	typed := only(in.Form, "code")
+	typed := in.Only("code")
 	c, problem := readCode(typed)
 	if problem != nil {
 		return ask(a, typed, *problem), nil
@@ -222,12 +221,4 @@ func (s *step) offer(ctx context.Context, a *flow.Attempt) (flow.Offer, error) {
 // later says that nothing is concluded, and nothing lost.
 func later(err error) (flow.Outcome, error) {
 	return flow.Outcome{}, fault.New(fault.Unavailable, "later", fmt.Errorf("asking for a letter's code: %w", err))
-}
-
-// only returns the one value of a field. A field that comes twice says nothing.
-func only(form url.Values, name string) string {
-	if v := form[name]; len(v) == 1 {
-		return v[0]
-	}
-	return ""
 }

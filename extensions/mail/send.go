@@ -6,9 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"net"
-	"os"
 	"strconv"
 	"strings"
 
@@ -16,9 +14,6 @@ import (
 
 	"github.com/schleuse/schleuse/sidecar/extension"
 )
-
-// maxFile is the longest file that is read, in bytes.
-const maxFile = 1 << 20
 
 // send hands the message to the mail server. Its errors hold no address and
 // nothing that the server said but its code, for servers repeat addresses.
@@ -57,7 +52,7 @@ func (n *notifier) client(security *tls.Config, dial gomail.DialContextFunc) (*g
 		options = append(options, gomail.WithTLSPolicy(gomail.NoTLS))
 	}
 	if c.User != "" {
-		password, err := readFile(c.PasswordFile)
+		password, err := extension.ReadFile(c.PasswordFile)
 		if err != nil {
 			return nil, fmt.Errorf("reading the mail server's password: %w", err)
 		}
@@ -76,7 +71,7 @@ func (n *notifier) security() (*tls.Config, error) {
 	if n.config.SMTP.CAFile == "" {
 		return c, nil
 	}
-	pem, err := readFile(n.config.SMTP.CAFile)
+	pem, err := extension.ReadFile(n.config.SMTP.CAFile)
 	if err != nil {
 		return nil, fmt.Errorf("reading smtp.ca_file: %w", err)
 	}
@@ -92,22 +87,9 @@ func (n *notifier) security() (*tls.Config, error) {
 func (n *notifier) ready(context.Context) error {
 	_, err := n.security()
 	if err == nil && n.config.SMTP.PasswordFile != "" {
-		_, err = readFile(n.config.SMTP.PasswordFile)
+		_, err = extension.ReadFile(n.config.SMTP.PasswordFile)
 	}
 	return err
-}
-
-func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFile))
-	if err == nil && len(data) == 0 {
-		err = fmt.Errorf("%s is empty", path)
-	}
-	return data, err
 }
 
 // dialer opens connections that end with ctx at the latest, also where the

@@ -12,6 +12,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/schleuse/schleuse/sidecar/extension"
 	"github.com/schleuse/schleuse/sidecar/ident"
 )
 
@@ -69,17 +70,23 @@ var (
 	birthForm  = regexp.MustCompile(`^[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?$`)
 )
 
+// readCase reads the name of a case as Nect or a browser sent it.
+func readCase(text string) (ident.CaseID, bool) {
+	id := strings.ToLower(text)
+	return ident.CaseID(id), caseForm.MatchString(id)
+}
+
 func readOpened(raw []byte) (ident.Opened, error) {
 	var a openedAnswer
 	if err := decode(raw, &a); err != nil {
 		return ident.Opened{}, err
 	}
-	id := strings.ToLower(a.Case)
+	id, ok := readCase(a.Case)
 	jump, err := url.Parse(a.Jump)
-	if err != nil || !caseForm.MatchString(id) || len(a.Jump) > maxJump || !secure(jump) || jump.User != nil {
+	if err != nil || !ok || len(a.Jump) > maxJump || !extension.Private(jump) || jump.User != nil {
 		return ident.Opened{}, errUnclear
 	}
-	return ident.Opened{Case: ident.CaseID(id), Jump: jump}, nil
+	return ident.Opened{Case: id, Jump: jump}, nil
 }
 
 func readResult(raw []byte, id ident.CaseID) (ident.Result, error) {

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"regexp"
 	"strings"
 	"time"
@@ -18,15 +17,15 @@ import (
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 	"github.com/failsafe-go/failsafe-go/retrypolicy"
 
+	"github.com/schleuse/schleuse/sidecar/extension"
 	"github.com/schleuse/schleuse/sidecar/ident"
 )
 
 const (
 	// keyHeader carries the operator's key at Nect, and Nect's at us.
 	keyHeader = "X-Api-Key"
-	// maxAnswer and maxKey bound what is read, in bytes.
+	// maxAnswer bounds what is read, in bytes.
 	maxAnswer = 64 << 10
-	maxKey    = 4 << 10
 	// breakAfter is how many failures in a row open the circuit breaker, and
 	// breakFor how long nothing is asked then.
 	breakAfter = 5
@@ -116,7 +115,7 @@ func (c *client) Open(ctx context.Context, r ident.Request) (ident.Opened, error
 
 // Result implements ident.Provider.
 func (c *client) Result(ctx context.Context, id ident.CaseID) (ident.Result, error) {
-	if !caseForm.MatchString(string(id)) {
+	if _, ok := readCase(string(id)); !ok {
 		return ident.Result{}, ident.ErrNoCase
 	}
 	var got ident.Result
@@ -219,21 +218,4 @@ func answer(resp *http.Response) ([]byte, error) {
 }
 
 // key is read each time, so that a changed one needs no restart.
-func (c *client) key() (string, error) { return readKey(c.keyFile) }
-
-func readKey(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	raw, err := io.ReadAll(io.LimitReader(f, maxKey))
-	if err != nil {
-		return "", err
-	}
-	key := strings.TrimSpace(string(raw))
-	if key == "" {
-		return "", fmt.Errorf("%s is empty", path)
-	}
-	return key, nil
-}
+func (c *client) key() (string, error) { return extension.ReadSecret(c.keyFile) }

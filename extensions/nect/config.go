@@ -4,12 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
+	"github.com/schleuse/schleuse/sidecar/extension"
 	"github.com/schleuse/schleuse/sidecar/flow"
 	"github.com/schleuse/schleuse/sidecar/member"
 )
@@ -172,24 +171,17 @@ func (c Config) Validate() error {
 	return errors.Join(append(errs,
 		c.Callback.validate(),
 		c.validateReturn(),
-		between("timeout", c.Timeout, time.Second, 20*time.Second),
-		between("per_number", c.PerNumber, 1, 20),
-		between("per_address", c.PerAddress, 1, 1000),
-		between("per_day", c.PerDay, 1, 1_000_000),
-		between("mismatches_per_address", c.MismatchesPerAddress, 1, 1000),
-		between("from_age", c.FromAge, 0, 18),
-		between("evidence", c.Evidence, day, 3650*day),
+		extension.Between("timeout", c.Timeout, time.Second, 20*time.Second),
+		extension.Between("per_number", c.PerNumber, 1, 20),
+		extension.Between("per_address", c.PerAddress, 1, 1000),
+		extension.Between("per_day", c.PerDay, 1, 1_000_000),
+		extension.Between("mismatches_per_address", c.MismatchesPerAddress, 1, 1000),
+		extension.Between("from_age", c.FromAge, 0, 18),
+		extension.Between("evidence", c.Evidence, day, 3650*day),
 	)...)
 }
 
 func flows() []flow.Name { return []flow.Name{flow.Login, flow.Registration, flow.Recovery} }
-
-func between[N int | time.Duration](name string, n, least, most N) error {
-	if n < least || n > most {
-		return fmt.Errorf("%s: %v is not from %v to %v", name, n, least, most)
-	}
-	return nil
-}
 
 // services are all that are configured, by level.
 func (c Config) services() map[Level]Service {
@@ -231,21 +223,13 @@ func (s Service) validate(level Level) error {
 		errs = append(errs, fmt.Errorf("level: %q is neither low nor substantial nor high", level))
 	}
 	u, err := url.Parse(s.BaseURL)
-	if err != nil || !secure(u) || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+	if err != nil || !extension.Private(u) || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		errs = append(errs, fmt.Errorf("base_url of level %s: no https URL, or one with user, query or fragment", level))
 	}
 	if s.APIKeyFile == "" {
 		errs = append(errs, fmt.Errorf("api_key_file of level %s: a file with the key is needed", level))
 	}
 	return errors.Join(errs...)
-}
-
-// secure reports whether nobody between can read: https, or this very machine.
-func secure(u *url.URL) bool {
-	host := u.Hostname()
-	ip := net.ParseIP(host)
-	local := host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
-	return host != "" && (u.Scheme == "https" || u.Scheme == "http" && local)
 }
 
 func (p Policy) validate(name flow.Name) error {

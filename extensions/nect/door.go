@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/schleuse/schleuse/sidecar/flow"
-	"github.com/schleuse/schleuse/sidecar/ident"
 )
 
 const (
@@ -89,8 +88,9 @@ func (d *door) secret(ctx context.Context, r *http.Request, image []byte) (recor
 		return record{}, false, err
 	}
 	at, _, err := d.cases.of(ctx, id)
-	named := strings.ToLower(r.URL.Query().Get("nectCaseId"))
-	ok := same(at.Return, image) && (named == "" || ident.CaseID(named) == at.Case)
+	text := r.URL.Query().Get("nectCaseId")
+	named, _ := readCase(text)
+	ok := same(at.Return, image) && (text == "" || named == at.Case)
 	return at, ok, err
 }
 
@@ -116,8 +116,8 @@ func (d *door) elsewhere(w http.ResponseWriter, r *http.Request, at record, imag
 // fixed takes a browser that comes back without a secret. It proves nothing;
 // only the attempt's own browser is led back to it.
 func (d *door) fixed(w http.ResponseWriter, r *http.Request) {
-	named := ident.CaseID(strings.ToLower(r.URL.Query().Get("nectCaseId")))
-	if d.config.Return == Fixed && caseForm.MatchString(string(named)) {
+	named, ok := readCase(r.URL.Query().Get("nectCaseId"))
+	if d.config.Return == Fixed && ok {
 		id, err := d.cases.named(r.Context(), d.cases.caseKey(named))
 		if err != nil {
 			d.unable(w, r, err)
@@ -167,7 +167,7 @@ func (d *door) called(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusUnauthorized)
 		return
 	case whose == genuine:
-		err = d.queue(ctx, ident.CaseID(strings.ToLower(r.PathValue("case"))))
+		err = d.queue(ctx, r.PathValue("case"))
 		if err == nil { // only then: what is answered with 503 comes again
 			err = d.verifier.taken(ctx, r.Header)
 		}
@@ -181,8 +181,9 @@ func (d *door) called(w http.ResponseWriter, r *http.Request) {
 }
 
 // queue makes sure that the case's result is asked for.
-func (d *door) queue(ctx context.Context, id ident.CaseID) error {
-	if !caseForm.MatchString(string(id)) {
+func (d *door) queue(ctx context.Context, named string) error {
+	id, ok := readCase(named)
+	if !ok {
 		return nil
 	}
 	key := d.cases.caseKey(id)

@@ -69,7 +69,7 @@ func (c caps) tomorrow() time.Time { return c.now().Truncate(day).Add(day) }
 func (c caps) own(a *flow.Attempt) []extension.Limit {
 	about := extension.Subject{Number: a.Number, Account: a.Account}
 	number := "number/" + string(a.Number)
-	who, out := number+"/"+network(a.Address).String(), []extension.Limit(nil)
+	who, out := number+"/"+flow.Network(a.Address).String(), []extension.Limit(nil)
 	if a.Account != "" {
 		who = "account/" + string(a.Account)
 	} else {
@@ -82,23 +82,10 @@ func (c caps) own(a *flow.Attempt) []extension.Limit {
 // shared are the limits of all who share an address, or an IPv6 network.
 func (c caps) shared(address netip.Prefix) []extension.Limit {
 	out := []extension.Limit{c.today(extension.Limit{Name: "cases" + ofAddress, Subject: address.String(), Max: c.config.PerAddress})}
-	if wide := network(address); wide != address {
+	if wide := flow.Network(address); wide != address {
 		out = append(out, c.today(extension.Limit{Name: "cases_network" + ofAddress, Subject: wide.String(), Max: manifold * c.config.PerAddress}))
 	}
 	return out
-}
-
-// networkBits is how much of an IPv6 address tells one customer from another:
-// who has a /48 has 65,536 addresses as they are counted.
-const networkBits = 48
-
-// network is what one customer of a provider has of addresses: an IPv6 /48, or
-// the IPv4 address.
-func network(address netip.Prefix) netip.Prefix {
-	if ip := address.Addr(); !ip.Is6() || ip.Is4In6() || address.Bits() <= networkBits {
-		return address
-	}
-	return netip.PrefixFrom(address.Addr(), networkBits).Masked()
 }
 
 // everybody is the day's number for all. It slows, and never locks.

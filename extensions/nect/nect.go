@@ -25,7 +25,7 @@ func open(_ context.Context, host extension.Host, c Config) (extension.Parts, er
 	if err != nil {
 		return extension.Parts{}, err
 	}
-	if host.Base == nil || !secure(host.Base) {
+	if host.Base == nil || !extension.Private(host.Base) {
 		return extension.Parts{}, errors.New("the address that Nect and browsers come back to is not known, or not https")
 	}
 	verifier, err := newVerifier(host, c.Callback)

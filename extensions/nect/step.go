@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net/url"
 	"time"
 
 	"github.com/schleuse/schleuse/sidecar/extension"
@@ -51,7 +50,7 @@ func (s *step) Resume(ctx context.Context, a *flow.Attempt, in flow.Input) (flow
 	case out.Kind != flow.None:
 		return out, nil
 	}
-	wish := only(in.Form, "wish")
+	wish := in.Only("wish")
 	switch {
 	case in.Kind != flow.Posted:
 	case wish == "end":
@@ -63,9 +62,9 @@ func (s *step) Resume(ctx context.Context, a *flow.Attempt, in flow.Input) (flow
 		return s.Begin(ctx, a)
 	}
 	if in.Kind == flow.Posted {
-		return s.answered(ctx, a, r, in.Form)
+		return s.answered(ctx, a, r, in)
 	}
-	if r, err = s.cameBack(ctx, r, only(in.Form, secretField)); err != nil {
+	if r, err = s.cameBack(ctx, r, in.Only(secretField)); err != nil {
 		return later(err)
 	}
 	return s.seen(ctx, a, r, false)
@@ -96,15 +95,15 @@ func (s *step) pressed(ctx context.Context, a *flow.Attempt, again bool) (flow.O
 }
 
 // answered takes what is posted while there is a case.
-func (s *step) answered(ctx context.Context, a *flow.Attempt, r record, form url.Values) (flow.Outcome, error) {
-	switch only(form, "wish") {
+func (s *step) answered(ctx context.Context, a *flow.Attempt, r record, in flow.Input) (flow.Outcome, error) {
+	switch in.Only("wish") {
 	case "wait":
 		a.State = json.RawMessage(waiting)
 	case "jump":
 		a.State = nil
 	}
-	if form.Has("code") && r.Bound == "" && r.Code != nil {
-		return s.typed(ctx, a, r, only(form, "code"))
+	if in.Form.Has("code") && r.Bound == "" && r.Code != nil {
+		return s.typed(ctx, a, r, in.Only("code"))
 	}
 	return s.seen(ctx, a, r, true)
 }
@@ -290,14 +289,6 @@ func (s *step) offer(ctx context.Context, a *flow.Attempt) (flow.Offer, error) {
 	}
 	o.Available = o.Reason == ""
 	return o, nil
-}
-
-// only returns the one value of a field. A field that comes twice says nothing.
-func only(form url.Values, name string) string {
-	if v := form[name]; len(v) == 1 {
-		return v[0]
-	}
-	return ""
 }
 
 // How often a page asks whether there is something new.

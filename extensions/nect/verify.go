@@ -46,7 +46,7 @@ func newVerifier(host extension.Host, c Callback) (verifier, error) {
 func (v verifier) keys() ([]string, error) {
 	var out []string
 	for _, file := range v.config.KeyFiles {
-		key, err := readKey(file)
+		key, err := extension.ReadSecret(file)
 		if err != nil {
 			return nil, err
 		}

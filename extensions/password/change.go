@@ -2,8 +2,6 @@ package password
 
 import (
 	"context"
-	"crypto/rand"
-	"fmt"
 
 	"github.com/schleuse/schleuse/sidecar/account"
 	"github.com/schleuse/schleuse/sidecar/audit"
@@ -42,22 +40,14 @@ func (s *step) create(ctx context.Context, a *flow.Attempt, password string) (ac
 	return id, err
 }
 
-// audited writes an entry before a change and one after it: no intent, no
-// change. do may complete the second.
+// audited writes an entry before a change and one after it. do may complete the
+// second.
 func (s *step) audited(ctx context.Context, e audit.Entry, do func(*audit.Entry) error) error {
-	e.Phase, e.Ref = audit.Intent, rand.Text()[:16]
-	if err := s.host.Audit.Append(ctx, e); err != nil {
-		return fmt.Errorf("writing the audit: %w", err)
-	}
-	e.Phase, e.Result = audit.Outcome, "ok"
-	failed := do(&e)
-	if _, refused := refusal(failed); refused {
-		e.Result = "refused"
-	} else if failed != nil {
-		e.Result = "failed"
-	}
-	if err := s.host.Audit.Append(ctx, e); err != nil && failed == nil {
-		return fmt.Errorf("writing the audit: %w", err)
-	}
-	return failed
+	return audit.Around(ctx, s.host.Audit, e, func(outcome *audit.Entry) error {
+		err := do(outcome)
+		if _, refused := refusal(err); refused {
+			outcome.Result = "refused"
+		}
+		return err
+	})
 }

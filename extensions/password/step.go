@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"time"
 
 	"github.com/schleuse/schleuse/sidecar/account"
@@ -67,8 +66,8 @@ func (s *step) Resume(ctx context.Context, a *flow.Attempt, in flow.Input) (flow
 	case at.finished(a):
 		return s.through(ctx, a, at.debt)
 	}
-	password := only(in.Form, "password")
-	if problems := s.config.check(password, only(in.Form, "again"), a.Number); problems != nil {
+	password := in.Only("password")
+	if problems := s.config.check(password, in.Only("again"), a.Number); problems != nil {
 		return s.ask(at, problems...), nil
 	}
 	if at.debt.busy(s.host.Now()) {
@@ -237,12 +236,4 @@ func (s *step) person(ctx context.Context, a *flow.Attempt, password string) (ac
 // later says that nothing is concluded, and nothing lost.
 func later(err error) (flow.Outcome, error) {
 	return flow.Outcome{}, fault.New(fault.Unavailable, "later", fmt.Errorf("choosing a password: %w", err))
-}
-
-// only returns the one value of a field. A field that comes twice says nothing.
-func only(form url.Values, name string) string {
-	if v := form[name]; len(v) == 1 {
-		return v[0]
-	}
-	return ""
 }

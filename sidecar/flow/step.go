@@ -41,6 +41,14 @@ type Input struct {
 	Form url.Values // at most 64 KiB in all
 }
 
+// Only returns the one value of a field. A field that comes twice says nothing.
+func (in Input) Only(name string) string {
+	if v := in.Form[name]; len(v) == 1 {
+		return v[0]
+	}
+	return ""
+}
+
 // Outcome is what a step says. It is made by the functions below only.
 type Outcome struct {
 	Kind  OutcomeKind

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/url"
-	"regexp"
 	"time"
 )
 
@@ -13,20 +12,6 @@ import (
 // characters of printable ASCII without blanks. It is no secret: whoever began
 // the case knows it.
 type CaseID string
-
-// ErrNoCaseID says that a text cannot be the name of a case.
-var ErrNoCaseID = errors.New("no case id")
-
-var caseForm = regexp.MustCompile(`^[!-~]{1,128}$`)
-
-// ParseCaseID reads the name of a case as a provider or a browser sent it. The
-// error does not hold the text.
-func ParseCaseID(text string) (CaseID, error) {
-	if !caseForm.MatchString(text) {
-		return "", ErrNoCaseID
-	}
-	return CaseID(text), nil
-}
 
 // State says how far a case is. The zero State is invalid.
 type State uint8

@@ -10,19 +10,6 @@ import (
 	"github.com/schleuse/schleuse/sidecar/ident"
 )
 
-func TestParseCaseID(t *testing.T) {
-	for _, good := range []string{"a", "0b5c7e9e-6a3f-4a0e-9d3a-0d8f6f0b8f11", strings.Repeat("x", 128)} {
-		if id, err := ident.ParseCaseID(good); err != nil || string(id) != good {
-			t.Errorf("%s: %q, %v", good, id, err)
-		}
-	}
-	for _, bad := range []string{"", " ", "a b", "a\n", "ä", "a\x00", strings.Repeat("x", 129)} {
-		if id, err := ident.ParseCaseID(bad); err == nil || id != "" {
-			t.Errorf("%q is taken", bad)
-		}
-	}
-}
-
 func TestStates(t *testing.T) {
 	for s, want := range map[ident.State]struct {
 		name  string

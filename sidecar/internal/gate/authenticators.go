@@ -89,7 +89,7 @@ func (s *Review) remove(ctx context.Context, a *flow.Attempt, x account.Authenti
 		Action: "authenticator.remove", Step: string(flow.Authenticators), Client: a.Client, Person: a.Account,
 		Detail: map[string]string{"type": x.Type, "id": x.ID},
 	}
-	err := withIntent(ctx, s.Audit, e, func() error { return s.Accounts.RemoveAuthenticator(ctx, a.Account, x.ID) })
+	err := audit.Around(ctx, s.Audit, e, func(*audit.Entry) error { return s.Accounts.RemoveAuthenticator(ctx, a.Account, x.ID) })
 	if err != nil {
 		return fmt.Errorf("removing an authenticator: %w", err)
 	}

@@ -2,8 +2,6 @@ package gate
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -68,27 +66,9 @@ func (h *handler) endAll(ctx context.Context, rec flow.Record) error {
 	return nil
 }
 
-// remote does a remote action between its two audit entries: no intent, no
-// action. When the outcome cannot be written the intent stands alone, which
-// says that it may have happened.
+// remote does a remote action between its two audit entries.
 func (h *handler) remote(ctx context.Context, e audit.Entry, do func() error) error {
-	return withIntent(ctx, h.Audit, e, do)
-}
-
-func withIntent(ctx context.Context, log audit.Log, e audit.Entry, do func() error) error {
-	e.Phase, e.Ref = audit.Intent, newRef()
-	if err := log.Append(ctx, e); err != nil {
-		return fmt.Errorf("writing the audit: %w", err)
-	}
-	failed := do()
-	e.Phase, e.Result = audit.Outcome, "ok"
-	if failed != nil {
-		e.Result = "failed"
-	}
-	if err := log.Append(ctx, e); err != nil && failed == nil {
-		return fmt.Errorf("writing the audit: %w", err)
-	}
-	return failed
+	return audit.Around(ctx, h.Audit, e, func(*audit.Entry) error { return do() })
 }
 
 // fact writes one entry for something without remote effect.
@@ -98,10 +78,4 @@ func (h *handler) fact(ctx context.Context, e audit.Entry) error {
 		return fmt.Errorf("writing the audit: %w", err)
 	}
 	return nil
-}
-
-func newRef() string {
-	var raw [8]byte
-	rand.Read(raw[:])
-	return hex.EncodeToString(raw[:])
 }
