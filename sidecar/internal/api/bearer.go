@@ -170,11 +170,12 @@ func (b *Bearer) verifier(keys oidc.KeySet) *oidc.IDTokenVerifier {
 }
 
 // judge checks what go-oidc does not. Keycloak says in `typ` what a token is:
-// an ID or refresh token is no access token, though the same keys sign it.
+// an ID or refresh token is no access token, though the same keys sign it. An
+// access token is Bearer, and may be DPoP where it is bound to a key.
 func (b *Bearer) judge(t *oidc.IDToken, c claims) error {
 	now := b.Now()
 	switch {
-	case c.Type != "Bearer":
+	case c.Type != "Bearer" && (c.Type != "DPoP" || c.Confirm == nil):
 		return errors.New("no access token")
 	case t.Subject == "" || c.Client == "":
 		return errors.New("no sub or azp")

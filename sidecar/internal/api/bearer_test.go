@@ -124,9 +124,14 @@ func TestSmallSkewIsForgiven(t *testing.T) {
 func TestBoundTokenIsForWhoComparesTheKey(t *testing.T) {
 	r := newRealm(t)
 	r.bearer.Bound = true
-	got, err := r.ask(t, "Bearer "+r.Sign("JWT", r.claims(map[string]any{"cnf": map[string]any{"jkt": "thumb"}})))
-	if err != nil || got.Thumbprint != "thumb" {
-		t.Errorf("%+v %v", got, err)
+	for _, kind := range []string{"Bearer", "DPoP"} {
+		got, err := r.ask(t, "Bearer "+r.Sign("JWT", r.claims(map[string]any{"typ": kind, "cnf": map[string]any{"jkt": "thumb"}})))
+		if err != nil || got.Thumbprint != "thumb" {
+			t.Errorf("%s: %+v %v", kind, got, err)
+		}
+	}
+	if _, err := r.ask(t, "Bearer "+r.Sign("JWT", r.claims(map[string]any{"typ": "DPoP"}))); err == nil {
+		t.Error("a DPoP token without a key is let in")
 	}
 	if _, err := r.ask(t, "Bearer "+r.Sign("JWT", r.claims(map[string]any{"cnf": map[string]any{"x5t#S256": "t"}}))); err == nil {
 		t.Error("a token bound to a certificate is let in")

@@ -1,0 +1,83 @@
+package devices
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/schleuse/schleuse/sidecar/device"
+	"github.com/schleuse/schleuse/sidecar/fault"
+	"github.com/schleuse/schleuse/sidecar/internal/api"
+)
+
+// openedHeader carries what says that the app is open, in both directions.
+const openedHeader = "Schleuse-Opened"
+
+// openLife is the longest that an app stays open by use alone.
+const openLife = 12 * time.Hour
+
+// opened says that the app of a phone is open. The phone keeps it, sealed.
+type opened struct {
+	Device device.ID `json:"d"`
+	Since  int64     `json:"s"` // seconds
+	Until  int64     `json:"u"` // seconds
+}
+
+func (a *API) sealOpened(o opened) (string, error) {
+	plain, err := json.Marshal(o)
+	if err != nil {
+		return "", err
+	}
+	return b64.EncodeToString(a.Seals.Seal(plain, []byte(sealOpened))), nil
+}
+
+// renew returns the newer token for the one that a request carries; empty
+// where it carries none that is good for this phone.
+func (a *API) renew(r *http.Request, id device.ID) string {
+	values := r.Header.Values(openedHeader)
+	if len(values) != 1 {
+		return ""
+	}
+	sealed, err := b64.DecodeString(values[0])
+	if err != nil {
+		return ""
+	}
+	plain, err := a.Seals.Open(sealed, []byte(sealOpened))
+	if err != nil {
+		return ""
+	}
+	var o opened
+	now := a.Now()
+	if json.Unmarshal(plain, &o) != nil || o.Device != id || now.Unix() >= o.Until {
+		return ""
+	}
+	o.Until = min(now.Add(a.Policy.IdleLock).Unix(), time.Unix(o.Since, 0).Add(openLife).Unix())
+	token, err := a.sealOpened(o)
+	if err != nil {
+		return ""
+	}
+	return token
+}
+
+// whileOpen lets do happen only while the app is open, and renews that.
+func (a *API) whileOpen(do func(*http.Request, phone) (api.Reply, error)) func(*http.Request, phone) (api.Reply, error) {
+	return func(r *http.Request, p phone) (api.Reply, error) {
+		token := a.renew(r, p.ID)
+		if token == "" {
+			return api.Reply{}, api.Refuse(fault.Forbidden, "app_locked", nil)
+		}
+		reply, err := do(r, p)
+		if err != nil {
+			return api.Reply{}, err
+		}
+		return withOpened(reply, token), nil
+	}
+}
+
+func withOpened(reply api.Reply, token string) api.Reply {
+	if token != "" {
+		reply.Header = http.Header{openedHeader: {token}}
+	}
+	return reply
+}
