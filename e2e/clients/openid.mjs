@@ -1,10 +1,15 @@
 // The relying party of TestClientOpenIDClient. Its one argument is JSON: where
 // the issuer is, and through which door it is reached.
+import { webcrypto } from 'node:crypto'
 import http from 'node:http'
 import { createInterface } from 'node:readline/promises'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+
+// Node 18, which Debian 12 and Ubuntu 24.04 have, keeps these two in a module.
+globalThis.crypto ??= webcrypto
+globalThis.CryptoKey ??= webcrypto.CryptoKey
 
 const settings = JSON.parse(process.argv[2])
 const require = createRequire(join(settings.modules, 'x.js'))
