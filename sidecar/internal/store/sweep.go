@@ -20,6 +20,7 @@ type Swept struct {
 	Delivered                                                     int // messages of which only the key was left
 	GivenUp                                                       int // messages that nobody delivered in their time
 	Erasures                                                      int // requests to forget somebody that nobody confirmed
+	Proofs                                                        int // of possession, of calls of phones
 }
 
 // Sweep removes what has expired, at most 10,000 rows of a table. It may run
@@ -41,6 +42,7 @@ func (s *Store) Sweep(ctx context.Context) (Swept, error) {
 		{"DELETE FROM outbox WHERE key IN (SELECT key FROM outbox WHERE expires <= $1 LIMIT $2)", &out.Delivered},
 		{"DELETE FROM outbox WHERE key IN (SELECT key FROM outbox WHERE message IS NOT NULL AND until <= $1 AND due <= $1 LIMIT $2)", &out.GivenUp},
 		{"DELETE FROM erasures WHERE id IN (SELECT id FROM erasures WHERE expires <= $1 LIMIT $2)", &out.Erasures},
+		{"DELETE FROM proofs WHERE key IN (SELECT key FROM proofs WHERE expires <= $1 LIMIT $2)", &out.Proofs},
 	} {
 		n, err := s.sweep(ctx, t.statement)
 		*t.removed = n

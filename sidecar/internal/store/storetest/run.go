@@ -132,7 +132,7 @@ func Run(t *testing.T, b Backend) {
 	for name, suite := range map[string]map[string]func(*testing.T, *fixture){
 		"Attempts": attemptTests, "Room": roomTests, "Codes": codeTests, "Logins": loginTests, "Actions": actionTests,
 		"Sessions": sessionTests, "Records": recordTests, "Counters": counterTests, "Outbox": outboxTests, "People": peopleTests,
-		"Audit": auditTests, "Store": storeTests,
+		"Audit": auditTests, "Proofs": proofTests, "Store": storeTests,
 	} {
 		t.Run(name, func(t *testing.T) {
 			for name, test := range suite {
