@@ -10,8 +10,11 @@ import (
 	"github.com/schleuse/schleuse/sidecar/member"
 )
 
-// PermitLife is how long a permit may be used.
-const PermitLife = 15 * time.Minute
+// How long permits live.
+const (
+	PermitLife = 15 * time.Minute // to be used
+	ProofLife  = 24 * time.Hour   // from Given; so long its proof gives no other permit
+)
 
 // The kinds of proof that a permit may rest on.
 const (

@@ -18,11 +18,14 @@ type Forgotten struct {
 	Records   int `json:"records"`
 	Counters  int `json:"counters"`
 	Messages  int `json:"messages"`
+	Phones    int `json:"phones"`
+	Permits   int `json:"permits"`
 	AuditKeys int `json:"audit_keys"`
 }
 
 func (f Forgotten) total() int {
-	return f.Attempts + f.Codes + f.Logins + f.Sessions + f.Records + f.Counters + f.Messages
+	return f.Attempts + f.Codes + f.Logins + f.Sessions + f.Records + f.Counters + f.Messages +
+		f.Phones + f.Permits
 }
 
 // ErrComesBack says that somebody is signing in as the person whom Forget
@@ -70,6 +73,8 @@ func (s *Store) erase(ctx context.Context, p Person, all *Forgotten) error {
 			s.remove(ctx, &all.Records, "DELETE FROM records"+ofPerson+" AND evidence = 0", whose.args()...),
 			s.remove(ctx, &all.Counters, "DELETE FROM counters"+ofPerson, whose.args()...),
 			s.remove(ctx, &all.Messages, "DELETE FROM outbox"+ofPerson, whose.args()...),
+			s.remove(ctx, &all.Permits, "DELETE FROM permits"+ofPerson, whose.args()...),
+			s.remove(ctx, &all.Phones, "DELETE FROM devices"+ofPerson, whose.args()...),
 		)
 		if err != nil {
 			return err

@@ -49,6 +49,8 @@ type Held struct {
 	Records  []HeldRecord  `json:"records"`
 	Counters []HeldCounter `json:"counters"`
 	Messages []HeldMessage `json:"messages"`
+	Phones   []HeldPhone   `json:"phones"`
+	Permits  int           `json:"permits"` // to register a phone, of the last day
 	Entries  int           `json:"audit_entries"`
 	Audit    []HeldEntry   `json:"audit"` // the last of them
 	Requests []HeldErasure `json:"erasure_requests"`

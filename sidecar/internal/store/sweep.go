@@ -20,7 +20,10 @@ type Swept struct {
 	Delivered                                                     int // messages of which only the key was left
 	GivenUp                                                       int // messages that nobody delivered in their time
 	Erasures                                                      int // requests to forget somebody that nobody confirmed
+	Permits                                                       int
 	Proofs                                                        int // of possession, of calls of phones
+	Phones                                                        int // blocked for 400 days
+	Rekeyed                                                       int // phones that stood under older keys; nothing was removed
 }
 
 // Sweep removes what has expired, at most 10,000 rows of a table. It may run
@@ -42,6 +45,8 @@ func (s *Store) Sweep(ctx context.Context) (Swept, error) {
 		{"DELETE FROM outbox WHERE key IN (SELECT key FROM outbox WHERE expires <= $1 LIMIT $2)", &out.Delivered},
 		{"DELETE FROM outbox WHERE key IN (SELECT key FROM outbox WHERE message IS NOT NULL AND until <= $1 AND due <= $1 LIMIT $2)", &out.GivenUp},
 		{"DELETE FROM erasures WHERE id IN (SELECT id FROM erasures WHERE expires <= $1 LIMIT $2)", &out.Erasures},
+		{"DELETE FROM permits WHERE proof IN (SELECT proof FROM permits WHERE expires <= $1 LIMIT $2)", &out.Permits},
+		{"DELETE FROM devices WHERE id IN (SELECT id FROM devices WHERE expires <= $1 LIMIT $2)", &out.Phones},
 		{"DELETE FROM proofs WHERE key IN (SELECT key FROM proofs WHERE expires <= $1 LIMIT $2)", &out.Proofs},
 	} {
 		n, err := s.sweep(ctx, t.statement)
@@ -53,7 +58,9 @@ func (s *Store) Sweep(ctx context.Context) (Swept, error) {
 	if out.GivenUp > 0 {
 		s.logger().Error("messages given up that nobody delivered in their time", "messages", out.GivenUp)
 	}
-	return out, nil
+	var err error
+	out.Rekeyed, err = s.rekeyDevices(ctx)
+	return out, err
 }
 
 func (s *Store) sweep(ctx context.Context, statement string) (total int, err error) {

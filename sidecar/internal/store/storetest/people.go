@@ -61,6 +61,7 @@ func (f *fixture) live(t *testing.T, p store.Person) {
 	_, err := s.Outbox("mail").DeliverDue(ctx, func(context.Context, extension.Message) error { return nil })
 	must(t, err)
 	must(t, s.Audit().Append(ctx, auditEntry("role.grant", id)))
+	f.carry(t, p)
 }
 
 func held(t *testing.T, s *store.Store, p store.Person) store.Held {
@@ -75,7 +76,8 @@ func wantLife(t *testing.T, h store.Held) {
 	t.Helper()
 	hour := start.Add(time.Hour)
 	want := store.Held{
-		Codes: 1, Entries: 1,
+		Codes: 1, Entries: 1, Permits: 2,
+		Phones: []store.HeldPhone{{Name: "Telefon", Platform: "test", State: "active", Created: start, Used: start, Push: "fcm"}},
 		Records: []store.HeldRecord{
 			{Extension: "egk", Made: start, Expires: hour},
 			{Extension: "nect", Made: start, Expires: hour},
@@ -106,7 +108,7 @@ func wantLife(t *testing.T, h store.Held) {
 // wantGone demands that nothing is left but evidence.
 func wantGone(t *testing.T, h store.Held, evidence int) {
 	t.Helper()
-	left := len(h.Attempts) + len(h.Logins) + h.Codes + len(h.Sessions) + len(h.Counters) + len(h.Messages) + h.Entries
+	left := len(h.Attempts) + len(h.Logins) + h.Codes + len(h.Sessions) + len(h.Counters) + len(h.Messages) + h.Entries + len(h.Phones) + h.Permits
 	if left != 0 || len(h.Records) != evidence || evidence > 0 && !h.Records[0].Evidence {
 		t.Errorf("left behind: %+v", h)
 	}
@@ -123,7 +125,7 @@ var peopleTests = map[string]func(*testing.T, *fixture){
 	"by the number alone what the number names": func(t *testing.T, f *fixture) {
 		f.live(t, erika)
 		h := held(t, f.one(0), store.Person{Number: erika.Number})
-		if len(h.Attempts) != 1 || len(h.Sessions) != 1 || len(h.Records) != 3 || len(h.Messages) != 2 || h.Entries != 0 {
+		if len(h.Attempts) != 1 || len(h.Sessions) != 1 || len(h.Records) != 3 || len(h.Messages) != 2 || h.Entries != 0 || len(h.Phones) != 1 || h.Permits != 2 {
 			t.Errorf("%+v", h)
 		}
 	},
@@ -132,7 +134,7 @@ var peopleTests = map[string]func(*testing.T, *fixture){
 		f.live(t, moritz)
 		all, err := f.one(0).Forget(t.Context(), erika)
 		must(t, err)
-		want := store.Forgotten{Attempts: 2, Codes: 1, Logins: 1, Sessions: 2, Records: 3, Counters: 2, Messages: 2, AuditKeys: 1}
+		want := store.Forgotten{Attempts: 2, Codes: 1, Logins: 1, Sessions: 2, Records: 3, Counters: 2, Messages: 2, AuditKeys: 1, Phones: 1, Permits: 2}
 		if diff := cmp.Diff(want, all); diff != "" {
 			t.Errorf("forgotten (-want +got):\n%s", diff)
 		}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/schleuse/schleuse/sidecar/device/devicetest"
 	"github.com/schleuse/schleuse/sidecar/fault"
 	"github.com/schleuse/schleuse/sidecar/flow"
 	"github.com/schleuse/schleuse/sidecar/flow/flowtest"
@@ -120,7 +121,7 @@ func wantKind(t *testing.T, err error, kind fault.Kind) {
 	}
 }
 
-// Run runs the suite, and the one that flow has for its port.
+// Run runs the suite, and those that flow and device have for their ports.
 func Run(t *testing.T, b Backend) {
 	t.Run("Flow", func(t *testing.T) {
 		flowtest.Run(t, func(t *testing.T, now func() time.Time) flow.Attempts {
@@ -129,10 +130,18 @@ func Run(t *testing.T, b Backend) {
 			return reopen(t, b.Fresh(t), ring, now).Attempts(50)
 		})
 	})
+	t.Run("Phones", func(t *testing.T) {
+		devicetest.Run(t, func(t *testing.T, now func() time.Time) devicetest.Stores {
+			ring := keyring.Generate(now())
+			ring.Now = now
+			s := reopen(t, b.Fresh(t), ring, now)
+			return devicetest.Stores{Store: s.Devices(), Permits: s.Permits()}
+		})
+	})
 	for name, suite := range map[string]map[string]func(*testing.T, *fixture){
 		"Attempts": attemptTests, "Room": roomTests, "Codes": codeTests, "Logins": loginTests, "Actions": actionTests,
 		"Sessions": sessionTests, "Records": recordTests, "Counters": counterTests, "Outbox": outboxTests, "People": peopleTests,
-		"Audit": auditTests, "Proofs": proofTests, "Store": storeTests,
+		"Devices": deviceTests, "Audit": auditTests, "Proofs": proofTests, "Store": storeTests,
 	} {
 		t.Run(name, func(t *testing.T) {
 			for name, test := range suite {

@@ -9,6 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/schleuse/schleuse/sidecar/account"
+	"github.com/schleuse/schleuse/sidecar/device"
+	"github.com/schleuse/schleuse/sidecar/device/devicetest"
 	"github.com/schleuse/schleuse/sidecar/fault"
 	"github.com/schleuse/schleuse/sidecar/flow"
 	"github.com/schleuse/schleuse/sidecar/internal/gate"
@@ -60,8 +62,12 @@ var storeTests = map[string]func(*testing.T, *fixture){
 			limit := daily
 			limit.Subject, limit.Window = name, expires.Sub(start)
 			take(t, s.Counters("egk"), limit)
+			p := permit(erika, account.SID(name))
+			p.Given = p.Given.Add(expires.Sub(start) - device.ProofLife)
+			p.Expires = p.Given.Add(device.PermitLife)
+			must(t, s.Permits().Give(t.Context(), p))
 		}
-		all := store.Swept{Attempts: 1, Codes: 1, Actions: 1, Logins: 1, Sessions: 1, Records: 1, Counters: 1}
+		all := store.Swept{Attempts: 1, Codes: 1, Actions: 1, Logins: 1, Sessions: 1, Records: 1, Counters: 1, Permits: 1}
 		fill(soon, "soon")
 		fill(late, "late")
 		f.clock.Add(time.Minute)
@@ -103,6 +109,9 @@ var storeTests = map[string]func(*testing.T, *fixture){
 		limit.Subject = "subject-visible"
 		take(t, s.Counters("egk"), limit)
 		must(t, s.Audit().Append(t.Context(), auditEntry("a", "sub-visible")))
+		d := devicetest.NewPhone().Device("account-1", "A123456780", start)
+		d.Name, d.Push = "phone-visible", device.Push{Channel: "fcm", Token: "token-visible"}
+		f.register(t, d)
 		f.noneVisible(t, "A123456780", "192.0.2.", "visible", "account-1", "sid-1", "HTTP/1.1", "a123456780")
 	},
 	"an address is free again when its attempts are failed": func(t *testing.T, f *fixture) {
