@@ -26,6 +26,10 @@ const (
 	Enrolment    Name = "enrolment"    // what a session proves once more before it may register a phone
 )
 
+// Holds reports whether an attempt of this flow holds a login of Keycloak's:
+// somebody has signed in, and the answer is withheld.
+func (n Name) Holds() bool { return n == Login || n == Enrolment }
+
 // StepName is a step's name in the configuration; its kind may differ.
 type StepName string
 

@@ -65,7 +65,7 @@ func (e *Engine) create(ctx context.Context, secret Secret, r Record) error {
 
 func (e *Engine) lifetime(flow Name) time.Duration {
 	switch {
-	case flow != Login:
+	case !flow.Holds():
 		return UnprovenLifetime
 	case e.Lifetime > 0:
 		return e.Lifetime

@@ -67,7 +67,7 @@ type Engine struct {
 	Chambers map[StepName]Chamber
 	Attempts Attempts
 	Now      func() time.Time
-	Lifetime time.Duration // of a login; 0 = DefaultLifetime
+	Lifetime time.Duration // of what holds a login; 0 = DefaultLifetime
 	Log      *slog.Logger
 }
 
@@ -117,13 +117,13 @@ func (c Chamber) validate(name StepName) error {
 	return nil
 }
 
-// Open stores a new attempt of the login and returns the secret that the
+// Open stores a new attempt that holds a login and returns the secret that the
 // browser holds of it. What r says about its progress is ignored. It returns
 // ErrTooManyAttempts as the store does, and a fault TooLarge when Held is over
 // 64 KiB.
 func (e *Engine) Open(ctx context.Context, r Record) (Secret, error) {
-	if r.Flow != Login {
-		return Secret{}, errors.New("only a login is opened; the others are kept drafts")
+	if !r.Flow.Holds() {
+		return Secret{}, errors.New("only what holds a login is opened; the others are kept drafts")
 	}
 	fresh := Record{Attempt: r.Attempt, Held: r.Held}
 	fresh.Step, fresh.State, fresh.Kinds = "", nil, nil
@@ -387,7 +387,7 @@ func (e *Engine) prove(r *Record, c Chamber, p Proof) {
 	}
 	r.Proofs[c.Name] = Proof{Kind: c.Kind, At: p.At, Note: p.Note}
 	r.Kinds = append(r.Kinds, c.Kind)
-	if r.Flow != Login {
+	if !r.Flow.Holds() {
 		r.Expires = e.Now().Add(LongLifetime)
 	}
 }

@@ -21,8 +21,8 @@ func (e *Engine) Extensible(r Record) bool {
 
 // last is the end that no extension passes.
 func (e *Engine) last(r Record) time.Time {
-	if r.Flow == Login {
-		return r.Created.Add(maxLifetimes * e.lifetime(Login))
+	if r.Flow.Holds() {
+		return r.Created.Add(maxLifetimes * e.lifetime(r.Flow))
 	}
 	return r.Created.Add(LongLifetime)
 }
@@ -55,12 +55,12 @@ func (e *Engine) extended(r Record) time.Time {
 // see extends what is no login, which lives from when its browser was last
 // seen. A login lives as long as the code that is withheld in it.
 func (e *Engine) see(r *Record) {
-	if r.Flow != Login && r.ID != "" {
+	if !r.Flow.Holds() && r.ID != "" {
 		e.extend(r)
 	}
 }
 
 // unseen reports whether it is time to store that the browser was seen.
 func (e *Engine) unseen(r Record) bool {
-	return r.Flow != Login && r.ID != "" && e.Extensible(r) && e.extended(r).Sub(r.Expires) >= seenEvery
+	return !r.Flow.Holds() && r.ID != "" && e.Extensible(r) && e.extended(r).Sub(r.Expires) >= seenEvery
 }

@@ -193,9 +193,16 @@ func (h *handler) settle(ctx context.Context, id flow.AttemptID) (flow.Record, e
 	if err != nil {
 		return rec, laterFault(err)
 	}
-	if rec.Status != flow.Open && rec.Status != flow.Proven || !signedIn(rec) {
+	switch {
+	case rec.Status != flow.Open && rec.Status != flow.Proven || !signedIn(rec):
 		return rec, nil
+	case rec.Flow == flow.Enrolment:
+		return h.settleEnrolment(ctx, rec)
 	}
+	return h.settleLogin(ctx, rec)
+}
+
+func (h *handler) settleLogin(ctx context.Context, rec flow.Record) (flow.Record, error) {
 	person := h.clear.fresh(ctx, rec.Account)
 	if person == account.Unknown {
 		return rec, laterFault(errors.New("the person's clearance is unknown"))
@@ -211,7 +218,7 @@ func (h *handler) settle(ctx context.Context, id flow.AttemptID) (flow.Record, e
 	}
 	err = h.Engine.Forget(ctx, rec)
 	if err == nil {
-		err = h.Engine.Waive(ctx, id)
+		err = h.Engine.Waive(ctx, rec.ID)
 	}
 	if err != nil {
 		return rec, laterFault(err)
@@ -222,7 +229,7 @@ func (h *handler) settle(ctx context.Context, id flow.AttemptID) (flow.Record, e
 
 // signedIn reports whether an attempt holds somebody's login at Keycloak. The
 // others hold none: there is nobody to look up and no session to end.
-func signedIn(rec flow.Record) bool { return rec.Flow == flow.Login }
+func signedIn(rec flow.Record) bool { return rec.Flow.Holds() }
 
 // recallAttempt lets a login that has not begun end what a crash has
 // interrupted after an earlier identification. Its session must live.

@@ -126,6 +126,7 @@ func (h *handler) remember(x *exchange) {
 		x.known = x.tab.Kind == plain
 	}
 	x.tab.Client, x.tab.At = x.client, h.Now().Unix()
+	x.tab.Enrol = x.ask.Enrols() || x.push != nil && x.push.Enrol
 	if x.ask.Object == wire.NoObject {
 		x.tab.Query = x.ask.Again(!x.acting).Encode()
 	}

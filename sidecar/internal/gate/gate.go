@@ -28,7 +28,8 @@ type Sealer interface {
 	Open(sealed, aad []byte) ([]byte, error)
 }
 
-// Gate is all that the gate needs. Every field must be set, Public excepted.
+// Gate is all that the gate needs. Every field must be set, Public and Permits
+// excepted.
 type Gate struct {
 	Settings Settings
 	Engine   *flow.Engine // After of its plans has the step that Review is
@@ -36,6 +37,7 @@ type Gate struct {
 	Codes    Codes
 	Logins   Logins
 	Actions  Actions
+	Permits  Permits           // nil: nobody registers a phone
 	Changes  extension.Records // of the gate's own, by number: see changed.go
 	Pages    *web.Pages
 	Seals    Sealer

@@ -18,12 +18,19 @@ import (
 // maxAttemptCookies is how many attempts one browser may have.
 const maxAttemptCookies = 4
 
+// holding is whose login is held, and for which flow.
+type holding struct {
+	login wire.Answer
+	who   member.KVNR
+	flow  flow.Name
+}
+
 // hold keeps an answer from the browser: status, headers and body are sealed
 // into a new attempt, nothing of it leaves, the browser gets the next step.
-func (h *handler) hold(ctx context.Context, x *exchange, resp *http.Response, login wire.Answer, who member.KVNR) error {
-	secret, err := h.keep(ctx, x, resp, login, who)
+func (h *handler) hold(ctx context.Context, x *exchange, resp *http.Response, of holding) error {
+	secret, err := h.keep(ctx, x, resp, of)
 	if err != nil {
-		return h.notHeld(ctx, x, login, err)
+		return h.notHeld(ctx, x, of, err)
 	}
 	h.Metrics.held()
 	x.tabs.finish(x.tab)
@@ -35,9 +42,10 @@ func (h *handler) hold(ctx context.Context, x *exchange, resp *http.Response, lo
 }
 
 // notHeld drops an answer that cannot be held. Where that will not change by
-// trying again the session is ended.
-func (h *handler) notHeld(ctx context.Context, x *exchange, login wire.Answer, cause error) error {
-	e := ending{Account: login.Identity.Subject, Session: login.Identity.Session, Client: x.client, Why: whyTooLarge}
+// trying again a session that nobody has proved anything in is ended.
+func (h *handler) notHeld(ctx context.Context, x *exchange, of holding, cause error) error {
+	id := of.login.Identity
+	e := ending{Account: id.Subject, Session: id.Session, Client: x.client, Why: whyTooLarge}
 	switch {
 	case errors.Is(cause, flow.ErrTooManyAttempts):
 		e.Why = whyTooMany
@@ -47,11 +55,14 @@ func (h *handler) notHeld(ctx context.Context, x *exchange, login wire.Answer, c
 	default:
 		return h.answer(laterFault(cause))
 	}
+	if of.flow == flow.Enrolment {
+		return h.answer(cause)
+	}
 	return h.answer(errors.Join(cause, h.end(ctx, e)))
 }
 
 // keep stores the attempt.
-func (h *handler) keep(ctx context.Context, x *exchange, resp *http.Response, login wire.Answer, who member.KVNR) (flow.Secret, error) {
+func (h *handler) keep(ctx context.Context, x *exchange, resp *http.Response, of holding) (flow.Secret, error) {
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxHeldBody+1))
 	if err != nil {
 		return flow.Secret{}, fault.New(fault.BadUpstream, "bad_upstream", fmt.Errorf("reading an answer: %w", err))
@@ -59,26 +70,26 @@ func (h *handler) keep(ctx context.Context, x *exchange, resp *http.Response, lo
 	if len(body) > maxHeldBody {
 		return flow.Secret{}, fault.New(fault.TooLarge, "too_large", errors.New("an answer too large to be held"))
 	}
-	lacks, err := h.lacksNumber(ctx, x, login.Identity)
+	lacks, err := h.lacksNumber(ctx, x, of.login.Identity)
 	if err != nil {
 		return flow.Secret{}, laterFault(err)
 	}
 	sealed, err := held{
 		Status: resp.StatusCode, Header: resp.Header, At: h.Now(), Client: x.client, Kind: x.tab.Kind, NoNumber: lacks,
-		Query: x.tab.Query, Follow: x.tab.follows(), Body: body,
+		Query: x.tab.Query, Follow: x.tab.follows() || x.tab.Enrol && of.flow == flow.Login, Body: body,
 	}.encode()
 	if err != nil {
 		return flow.Secret{}, err
 	}
-	parked, err := h.parked(ctx, x.cookies, who)
+	parked, err := h.parked(ctx, x.cookies, of.who)
 	if err != nil {
 		return flow.Secret{}, err
 	}
 	record := flow.Record{Held: sealed, Attempt: flow.Attempt{
-		Flow: flow.Login, Client: x.client, Number: who, Parked: parked, Account: login.Identity.Subject, Session: login.Identity.Session,
+		Flow: of.flow, Client: x.client, Number: of.who, Parked: parked, Account: of.login.Identity.Subject, Session: of.login.Identity.Session,
 		Address: wire.CountedBy(x.address), Language: h.Pages.Language(x.in),
 	}}
-	if err := h.fact(ctx, audit.Entry{Action: "login.held", Client: x.client, Result: "ok", Person: record.Account}); err != nil {
+	if err := h.fact(ctx, audit.Entry{Action: string(of.flow) + ".held", Client: x.client, Result: "ok", Person: record.Account}); err != nil {
 		return flow.Secret{}, laterFault(err)
 	}
 	return h.Engine.Open(ctx, record)

@@ -16,11 +16,11 @@ import (
 // began with can be asked for again.
 const goesOn = 30 * time.Minute
 
-// progress writes what has changed in an attempt that holds no login. Those of
-// a login are told by its end. Once it is known whose account it is, what was
+// progress writes what has changed in an attempt that is no login. Those of a
+// login are told by its end. Once it is known whose account it is, what was
 // proved is told with it: the role may come much later, or not at all.
 func (h *handler) progress(ctx context.Context, before, now flow.Record) error {
-	if signedIn(now) {
+	if now.Flow == flow.Login {
 		return nil
 	}
 	entry := func(what string, step flow.StepName, result string) error {

@@ -22,6 +22,7 @@ type pushed struct {
 	Inside    bool   `json:"i,omitempty"` // a kc_action stands in what Keycloak has
 	Prompted  bool   `json:"p,omitempty"` // what was pushed says which prompt counts
 	Silent    bool   `json:"s,omitempty"` // it says prompt=none
+	Enrol     bool   `json:"n,omitempty"` // it asks for an enrolment
 	Expires   int64  `json:"e,omitempty"` // Unix seconds
 }
 
@@ -63,7 +64,7 @@ func (h *handler) pushedRequest(ctx context.Context, x *exchange, header http.He
 	x.client = ask.Client
 	x.push = &pushed{
 		Action: action, Inside: ask.Inside || h.Settings.Observe && ask.Action,
-		Silent: ask.Asks("none"),
+		Silent: ask.Asks("none"), Enrol: ask.Enrols(),
 	}
 	params := ask.Params
 	if !h.Settings.Observe {

@@ -23,7 +23,11 @@ const comeAgainFor = 10 * 60
 func (h *handler) atRest(w http.ResponseWriter, r *http.Request, rec flow.Record, out flow.Outcome) error {
 	switch rec.Status {
 	case flow.Proven:
-		if err := h.grant(r.Context(), rec); err != nil {
+		if rec.Flow == flow.Enrolment {
+			if err := h.permit(r.Context(), rec); err != nil {
+				return err
+			}
+		} else if err := h.grant(r.Context(), rec); err != nil {
 			return laterFault(err)
 		}
 		fallthrough
@@ -111,9 +115,10 @@ func (h *handler) failed(w http.ResponseWriter, r *http.Request, rec flow.Record
 	return nil
 }
 
-// endFailed ends the session of a login that failed.
+// endFailed ends the session of a login that failed. An enrolment takes
+// nothing from the session that it is asked of.
 func (h *handler) endFailed(ctx context.Context, rec flow.Record) error {
-	if !signedIn(rec) {
+	if rec.Flow != flow.Login {
 		return nil
 	}
 	alive, err := h.Accounts.Alive(ctx, rec.Account, rec.Session)

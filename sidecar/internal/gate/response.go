@@ -12,6 +12,7 @@ import (
 
 	"github.com/schleuse/schleuse/sidecar/account"
 	"github.com/schleuse/schleuse/sidecar/fault"
+	"github.com/schleuse/schleuse/sidecar/flow"
 	"github.com/schleuse/schleuse/sidecar/internal/gate/wire"
 	"github.com/schleuse/schleuse/sidecar/member"
 )
@@ -79,7 +80,7 @@ func (h *handler) login(ctx context.Context, x *exchange, resp *http.Response, l
 	case refusal != "":
 		return h.wrongPerson(ctx, x, login, refusal)
 	case verdict == forward:
-		return h.letOut(ctx, x, resp, login)
+		return h.passes(ctx, x, resp, login)
 	case x.silent && verdict == keep:
 		return h.answer(laterFault(err))
 	case x.silent:
@@ -87,8 +88,16 @@ func (h *handler) login(ctx context.Context, x *exchange, resp *http.Response, l
 	case verdict == hold && isDevice(x, resp):
 		return h.wrongPerson(ctx, x, login, whyDevice)
 	default:
-		return h.hold(ctx, x, resp, login, who)
+		return h.hold(ctx, x, resp, holding{login, who, flow.Login})
 	}
+}
+
+// passes lets a login out, unless it is to be held for an enrolment.
+func (h *handler) passes(ctx context.Context, x *exchange, resp *http.Response, login wire.Answer) error {
+	if h.enrols(x) && h.clear.recent(ctx, login.Identity.Subject) == account.Cleared {
+		return h.enrol(ctx, x, resp, login)
+	}
+	return h.letOut(ctx, x, resp, login)
 }
 
 // rightLogin is whose login it is, and why it must not be: the wrong person's,

@@ -24,6 +24,7 @@ type Settings struct {
 	Transport http.RoundTripper // to Keycloak; nil = http.DefaultTransport
 
 	PlainClients []string            // client ids that get no number page
+	Enrolling    []string            // client ids of apps that register phones
 	Start        map[string]string   // client id → where it begins anew
 	Since        time.Time           // the day of introduction
 	Observe      bool                // only report; never leave it on

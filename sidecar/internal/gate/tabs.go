@@ -46,6 +46,8 @@ type tab struct {
 	// Born is when the gate saw Keycloak open the tab, in Unix milliseconds; 0 =
 	// it did not. It is never renewed.
 	Born int64 `json:"b,omitempty"`
+	// Enrol: the app wants to register a phone, see enrol.go.
+	Enrol bool `json:"e,omitempty"`
 	// Name is the number that was typed as the user name, in a tab of a client
 	// that gets no number page.
 	Name member.KVNR `json:"m,omitempty"`

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -15,6 +16,10 @@ const (
 	paramMaxAge     = "max_age"
 	paramACR        = "acr_values"
 )
+
+// EnrolACR is the value of acr_values by which an app asks for an enrolment.
+// It is the gate's own: Keycloak never gets it.
+const EnrolACR = "urn:schleuse:enrol"
 
 // pushedPrefix begins the request_uri of RFC 9126 as Keycloak issues it.
 const pushedPrefix = "urn:ietf:params:oauth:request_uri:"
@@ -153,36 +158,42 @@ func (a *Authorization) Upstream(hint string, keepAction bool) Params {
 	if !keepAction {
 		p = p.Without(paramAction)
 	}
-	return p.withoutPrompt("create")
+	return p.drop(paramACR, EnrolACR).drop(paramPrompt, "create")
+}
+
+// Enrols reports whether an enrolment is asked for where it can be taken out.
+// Beside a request object Keycloak reads what stands inside it, so there
+// nothing is.
+func (a *Authorization) Enrols() bool {
+	return a.Object == NoObject && contains(words(a.Params.Get(paramACR)), EnrolACR)
 }
 
 // Silent returns the parameters with prompt=none: Keycloak then answers at
 // once, in the client's response mode.
 func (a *Authorization) Silent() Params {
-	return a.Params.Without(paramHint, paramAction).With(paramPrompt, "none")
+	return a.Params.Without(paramHint, paramAction).drop(paramACR, EnrolACR).With(paramPrompt, "none")
 }
 
 // Again returns the parameters that repeat the request for somebody who has
-// just signed in, without what would ask for the password a second time.
-// keepAction lets kc_action pass.
+// just signed in, without what would ask for the password a second time. That
+// an enrolment is asked for stays. keepAction lets kc_action pass.
 func (a *Authorization) Again(keepAction bool) Params {
 	p := a.Params.Without(paramHint, paramMaxAge, paramACR)
+	if a.Enrols() {
+		p = p.With(paramACR, EnrolACR)
+	}
 	if !keepAction {
 		p = p.Without(paramAction)
 	}
-	return p.withoutPrompt("login", "create")
+	return p.drop(paramPrompt, "login", "create")
 }
 
-// withoutPrompt removes values of prompt and keeps the rest of it.
-func (p Params) withoutPrompt(values ...string) Params {
-	if !p.Has(paramPrompt) {
+// drop removes words of a parameter and keeps the rest of it.
+func (p Params) drop(name string, values ...string) Params {
+	all := words(p.Get(name))
+	kept := slices.DeleteFunc(slices.Clone(all), func(v string) bool { return contains(values, v) })
+	if len(kept) == len(all) {
 		return p
 	}
-	var kept []string
-	for _, v := range words(p.Get(paramPrompt)) {
-		if !contains(values, v) {
-			kept = append(kept, v)
-		}
-	}
-	return p.With(paramPrompt, strings.Join(kept, " "))
+	return p.With(name, strings.Join(kept, " "))
 }
