@@ -17,6 +17,7 @@ type Phone struct {
 	ID        string // of the phone; empty before Enrol
 	Key       *Key   // the device key
 	Biometric *Key   // nil: none
+	Next      *Key   // the key of a rotation that may not have happened; nil: none
 
 	Skew  time.Duration // by how much the phone's clock is wrong
 	Forge func(*Proof)  // changes a proof before it is signed, for who tries the server; nil: not

@@ -83,9 +83,14 @@ func (p *Phone) give(ctx context.Context, method, path, purpose string, jwk *JWK
 	return p.Do(ctx, Call{Method: method, Path: path, Body: body})
 }
 
-// RotateKey replaces the device key by a new one. When the answer is lost, the
-// phone goes on with the key that the server knows (PROTOCOL §7.4).
-func (p *Phone) RotateKey(ctx context.Context, next *Key, password string) error {
+// RotateKey replaces the device key by a new one. Before the call the new key
+// is in Next, and save (if not nil) may keep it. When the answer is lost, Settle
+// finds out which key is the phone's (PROTOCOL §7.4).
+func (p *Phone) RotateKey(ctx context.Context, password string, save func() error) error {
+	next, err := NewKey()
+	if err != nil {
+		return err
+	}
 	public := next.Public()
 	body, err := p.ordered(ctx, "rotate-key", &public, secrets{purposePassword: password})
 	if err != nil {
@@ -98,18 +103,35 @@ func (p *Phone) RotateKey(ctx context.Context, next *Key, password string) error
 	if body["order_by_new_key"], err = next.SignBytes(header, payload); err != nil {
 		return err
 	}
+	p.Next = next
+	if save != nil {
+		if err := save(); err != nil {
+			return err
+		}
+	}
 	err = p.Do(ctx, Call{Method: http.MethodPut, Path: "/self/key", Body: body})
 	var refused *Problem
 	switch {
 	case err == nil:
-		p.Key = next
-		return nil
+		p.Key, p.Next = next, nil
 	case errors.As(err, &refused) && refused.Status < http.StatusInternalServerError:
-		return err
+		p.Next = nil
 	}
-	if lost := p.Do(ctx, Call{Method: http.MethodGet, Path: "/self", Key: next}); lost == nil {
-		p.Key = next
+	return err
+}
+
+// Settle ends a rotation whose answer was lost: the key that the server knows
+// stays.
+func (p *Phone) Settle(ctx context.Context) error {
+	if p.Next == nil {
 		return nil
+	}
+	err := p.Do(ctx, Call{Method: http.MethodGet, Path: "/self", Key: p.Next})
+	switch {
+	case err == nil:
+		p.Key, p.Next = p.Next, nil
+	case Is(err, "device_unknown"):
+		p.Next, err = nil, nil
 	}
 	return err
 }
