@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/schleuse/schleuse/sidecar/account"
+	"github.com/schleuse/schleuse/sidecar/approval"
 	"github.com/schleuse/schleuse/sidecar/audit"
 	"github.com/schleuse/schleuse/sidecar/flow"
 	"github.com/schleuse/schleuse/sidecar/member"
@@ -33,6 +34,9 @@ type Factory struct {
 	Warnings func(decode func(into any) error) []string
 	// Place is where in a flow the step may stand.
 	Place flow.Place
+	// Flows are those in which the step may stand; nil = every one. A step that
+	// asks about an account is for none in which there may not be one yet.
+	Flows []flow.Name
 }
 
 // Validator is implemented by a configuration that has rules beyond its types.
@@ -106,6 +110,7 @@ type Parts struct {
 	Offer     func(context.Context, *flow.Attempt) (flow.Offer, error)
 	Directory member.Directory
 	Notifier  notify.Notifier
+	Pusher    notify.Pusher
 	Public    http.Handler                // below /schleuse/x/NAME/ on the gate's host; the prefix is stripped
 	Internal  http.Handler                // below /x/NAME/ on the internal port; the prefix is stripped
 	Run       func(context.Context) error // runs until ctx ends; an error stops the program
@@ -126,7 +131,9 @@ type Host struct {
 	Counters Counters
 	Outbox   Outbox
 	Notify   notify.Sender
-	Audit    audit.Log
+	// Approvals asks people to confirm something on a phone of theirs.
+	Approvals approval.Asker
+	Audit     audit.Log
 	// Flows are the flows that are configured.
 	Flows []flow.Name
 	// Base is the address of the extension's Public handler as browsers and

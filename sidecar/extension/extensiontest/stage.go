@@ -15,6 +15,7 @@ import (
 
 	"github.com/schleuse/schleuse/sidecar/account"
 	"github.com/schleuse/schleuse/sidecar/account/accounttest"
+	"github.com/schleuse/schleuse/sidecar/approval/approvaltest"
 	"github.com/schleuse/schleuse/sidecar/audit/audittest"
 	"github.com/schleuse/schleuse/sidecar/extension"
 	"github.com/schleuse/schleuse/sidecar/flow"
@@ -42,16 +43,17 @@ func Person() member.Member {
 // Stage is a Host of stateful fakes. The clock stands at noon (UTC) of 24
 // November 2026 until a test moves it.
 type Stage struct {
-	Host     extension.Host
-	Clock    *flowtest.Clock
-	Realm    *accounttest.Realm
-	Members  *membertest.Directory
-	Records  *Records
-	Counters *Counters
-	Outbox   *Outbox
-	Notices  *Notices
-	Outside  *Outside
-	Audit    *audittest.Log
+	Host      extension.Host
+	Clock     *flowtest.Clock
+	Realm     *accounttest.Realm
+	Members   *membertest.Directory
+	Records   *Records
+	Counters  *Counters
+	Outbox    *Outbox
+	Notices   *Notices
+	Approvals *approvaltest.Asker
+	Outside   *Outside
+	Audit     *audittest.Log
 
 	log *logBuffer
 }
@@ -63,14 +65,15 @@ func NewStage(name string) *Stage {
 		Clock:   clock,
 		Realm:   accounttest.New(account.Account{ID: Account, Username: Number.Username(), Enabled: true}),
 		Members: membertest.New(Person()), Records: NewRecords(clock.Now), Counters: NewCounters(clock.Now),
-		Outbox: NewOutbox(clock.Now), Notices: &Notices{}, Outside: &Outside{}, Audit: &audittest.Log{Now: clock.Now}, log: &logBuffer{},
+		Outbox: NewOutbox(clock.Now), Notices: &Notices{},
+		Approvals: approvaltest.NewAsker(clock.Now), Outside: &Outside{}, Audit: &audittest.Log{Now: clock.Now}, log: &logBuffer{},
 	}
 	s.Realm.Now = clock.Now
 	s.Host = extension.Host{
 		Name: name, Log: slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: withoutTime})),
 		Now: clock.Now, Accounts: s.Realm, Members: s.Members, Records: s.Records, Counters: s.Counters, Audit: s.Audit,
-		Outbox: s.Outbox, Notify: s.Notices, Hash: hash, Help: "0800 000000",
-		Flows:  []flow.Name{flow.Login, flow.Registration, flow.Recovery},
+		Outbox: s.Outbox, Notify: s.Notices, Approvals: s.Approvals, Hash: hash, Help: "0800 000000",
+		Flows:  []flow.Name{flow.Login, flow.Registration, flow.Recovery, flow.Enrolment},
 		Base:   &url.URL{Scheme: "https", Host: "login.kasse.example", Path: "/schleuse/x/" + name},
 		Return: s.Outside.giveBack, Render: s.Outside.render,
 	}
