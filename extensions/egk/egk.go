@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/schleuse/schleuse/sidecar/extension"
+	"github.com/schleuse/schleuse/sidecar/flow"
 	"github.com/schleuse/schleuse/sidecar/member"
 )
 
@@ -39,11 +40,15 @@ func (c Config) Validate() error {
 	)
 }
 
-// Factory returns the kind "egk".
+// Factory returns the kind "egk". The digits of a card, which every practice
+// sees, add to a password that was shown before: they make no account, and no
+// new password.
 func Factory() extension.Factory {
-	return extension.Define("egk", func() Config {
+	f := extension.Define("egk", func() Config {
 		return Config{Tries: 3, Lock: 24 * time.Hour, TriesPerCard: 5, FromAge: member.OwnAccountAge}
 	}, open)
+	f.Flows = []flow.Name{flow.Login, flow.Enrolment}
+	return f
 }
 
 func open(_ context.Context, host extension.Host, c Config) (extension.Parts, error) {

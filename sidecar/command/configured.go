@@ -59,7 +59,7 @@ func misplaced(cfg *config.Config, factories []extension.Factory, known strictya
 	if cfg.Gate == nil || slices.ContainsFunc(known, told) {
 		return nil
 	}
-	_, err := cfg.Plans(server.PlaceIn(factories))
+	_, err := cfg.Plans(server.StandIn(factories))
 	var problems strictyaml.Problems
 	errors.As(err, &problems)
 	return problems

@@ -56,24 +56,24 @@ func checkExample(t *testing.T, f extension.Factory, text string) int {
 			t.Errorf("the example %q: %v", key, err)
 		}
 	})
-	if _, planned := cfg.Plans(placeOf(f)); err == nil && planned != nil {
+	if _, planned := cfg.Plans(standOf(f)); err == nil && planned != nil {
 		t.Errorf("the example: %v", planned)
 	}
 	return n
 }
 
-// placeOf knows the kinds of a whole example.
-func placeOf(f extension.Factory) func(kind string) (flow.Place, bool) {
-	return func(kind string) (flow.Place, bool) {
+// standOf knows the kinds of a whole example.
+func standOf(f extension.Factory) func(kind string) (config.Stand, bool) {
+	return func(kind string) (config.Stand, bool) {
 		switch kind {
 		case f.Kind:
-			return f.Place, true
+			return config.Stand{Place: f.Place, Flows: f.Flows}, true
 		case number:
-			return flow.InFront, true
+			return config.Stand{Place: flow.InFront}, true
 		case proof:
-			return flow.Behind, true
+			return config.Stand{Place: flow.Behind}, true
 		}
-		return 0, false
+		return config.Stand{}, false
 	}
 }
 

@@ -2,8 +2,10 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/schleuse/schleuse/sidecar/flow"
 	"github.com/schleuse/schleuse/sidecar/internal/config/strictyaml"
@@ -33,16 +35,28 @@ func (c *Config) FlowNames() []flow.Name {
 	return out
 }
 
-// Plans returns the plan of each configured flow. place says where steps of a
+// Stand is where steps of a kind may stand.
+type Stand struct {
+	Place flow.Place
+	Flows []flow.Name // nil = every flow
+}
+
+func (s Stand) in(name flow.Name) bool { return s.Flows == nil || slices.Contains(s.Flows, name) }
+
+// Plans returns the plan of each configured flow. stand says where steps of a
 // kind may stand, false that there is no such kind of step. What is wrong comes
 // back as strictyaml.Problems, all at once.
-func (c *Config) Plans(place func(kind string) (flow.Place, bool)) (map[flow.Name]flow.Plan, error) {
-	of := func(s flow.StepName) (flow.Place, bool) {
+func (c *Config) Plans(stand func(kind string) (Stand, bool)) (map[flow.Name]flow.Plan, error) {
+	of := func(s flow.StepName) (Stand, bool) {
 		e, ok := c.Extensions[string(s)]
 		if !ok {
-			return 0, false
+			return Stand{}, false
 		}
-		return place(e.Kind)
+		return stand(e.Kind)
+	}
+	place := func(s flow.StepName) (flow.Place, bool) {
+		at, ok := of(s)
+		return at.Place, ok
 	}
 	var problems strictyaml.Problems
 	plans := map[flow.Name]flow.Plan{}
@@ -55,20 +69,37 @@ func (c *Config) Plans(place func(kind string) (flow.Place, bool)) (map[flow.Nam
 			}
 			entries = append(entries, names)
 		}
-		plan, err := flow.ParsePlan(f.name, of, entries...)
+		plan, err := flow.ParsePlan(f.name, place, entries...)
 		plans[f.name] = plan
-		problems = append(problems, c.misplanned(f.name, err)...)
+		problems = append(problems, c.misplanned(f.name, errors.Join(err, strangers(f.name, of, entries)))...)
 	}
 	problems.Sort()
 	return plans, problems.Err()
 }
 
+// strangers are the steps that cannot stand in this flow, wherever in it.
+func strangers(name flow.Name, of func(flow.StepName) (Stand, bool), entries []flow.Entry) error {
+	var errs []error
+	for i, e := range entries {
+		for _, step := range e {
+			if at, ok := of(step); ok && !at.in(name) {
+				errs = append(errs, &flow.PlanError{Entry: i, Reason: fmt.Sprintf("step %q cannot stand in this flow, only in %s", step, listed(at.Flows))})
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func listed(names []flow.Name) string {
+	words := make([]string, 0, len(names))
+	for _, n := range names {
+		words = append(words, string(n))
+	}
+	return strings.Join(words, " and ")
+}
+
 // misplanned puts each mistake of a plan in its place.
 func (c *Config) misplanned(name flow.Name, err error) (out strictyaml.Problems) {
-	all, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		return nil
-	}
 	hint := "such as [kvnr, {any: [nect, letter]}, password]"
 	switch name {
 	case flow.Login:
@@ -76,7 +107,7 @@ func (c *Config) misplanned(name flow.Name, err error) (out strictyaml.Problems)
 	case flow.Enrolment:
 		hint = "such as [{any: [phone, nect, letter]}]"
 	}
-	for _, err := range all.Unwrap() {
+	for _, err := range each(err) {
 		keys := []string{"gate", "flows", string(name)}
 		var p *flow.PlanError
 		if errors.As(err, &p) {
@@ -86,6 +117,22 @@ func (c *Config) misplanned(name flow.Name, err error) (out strictyaml.Problems)
 			err = errors.New(p.Reason)
 		}
 		out = append(out, c.Problem(err, hint, keys...))
+	}
+	return out
+}
+
+// each takes joined errors apart.
+func each(err error) []error {
+	all, ok := err.(interface{ Unwrap() []error })
+	switch {
+	case err == nil:
+		return nil
+	case !ok:
+		return []error{err}
+	}
+	var out []error
+	for _, one := range all.Unwrap() {
+		out = append(out, each(one)...)
 	}
 	return out
 }

@@ -12,16 +12,18 @@ import (
 	"github.com/schleuse/schleuse/sidecar/internal/config/strictyaml"
 )
 
-func standing(kind string) (flow.Place, bool) {
+func standing(kind string) (config.Stand, bool) {
 	switch kind {
 	case "kvnr":
-		return flow.InFront, true
+		return config.Stand{Place: flow.InFront}, true
 	case "password":
-		return flow.Closing, true
+		return config.Stand{Place: flow.Closing}, true
+	case "egk":
+		return config.Stand{Place: flow.Behind, Flows: []flow.Name{flow.Login, flow.Enrolment}}, true
 	case "csv":
-		return 0, false
+		return config.Stand{}, false
 	}
-	return flow.Behind, true
+	return config.Stand{Place: flow.Behind}, true
 }
 
 func plansOf(t *testing.T, flows string) (map[flow.Name]flow.Plan, error) {
@@ -36,13 +38,13 @@ func plansOf(t *testing.T, flows string) (map[flow.Name]flow.Plan, error) {
 }
 
 func TestPlans(t *testing.T) {
-	got, err := plansOf(t, "login: [kvnr, keycloak, egk], registration: [kvnr, {any: [nect, egk]}, password]")
+	got, err := plansOf(t, "login: [kvnr, keycloak, egk], registration: [kvnr, {any: [nect]}, password]")
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := map[flow.Name]flow.Plan{
 		flow.Login:        {Keycloak: true, Front: []flow.StepName{"kvnr"}, Back: []flow.Entry{{"egk"}}},
-		flow.Registration: {Front: []flow.StepName{"kvnr"}, Back: []flow.Entry{{"nect", "egk"}}, After: []flow.StepName{"password"}},
+		flow.Registration: {Front: []flow.StepName{"kvnr"}, Back: []flow.Entry{{"nect"}}, After: []flow.StepName{"password"}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("plans (-want +got):\n%s", diff)
@@ -51,11 +53,13 @@ func TestPlans(t *testing.T) {
 
 func TestMistakesOfPlansHaveTheirPlace(t *testing.T) {
 	for flows, want := range map[string]string{
-		"login: [kvnr, keycloak, egk, password]":                   "gate.flows.login[3]",
-		"login: [kvnr, keycloak, egk], registration: [nect, kvnr]": "gate.flows.registration[1]",
-		"login: [kvnr, keycloak, egk], recovery: [kvnr, password]": "gate.flows.recovery",
-		"login: [kvnr, keycloak, egk], recovery: []":               "gate.flows.recovery",
-		"login: [kvnr, keycloak, staff]":                           "gate.flows.login[2]",
+		"login: [kvnr, keycloak, egk, password]":                                           "gate.flows.login[3]",
+		"login: [kvnr, keycloak, egk], registration: [nect, kvnr]":                         "gate.flows.registration[1]",
+		"login: [kvnr, keycloak, egk], recovery: [kvnr, password]":                         "gate.flows.recovery",
+		"login: [kvnr, keycloak, egk], recovery: []":                                       "gate.flows.recovery",
+		"login: [kvnr, keycloak, staff]":                                                   "gate.flows.login[2]",
+		"login: [kvnr, keycloak, egk], registration: [kvnr, {any: [nect, egk]}, password]": "gate.flows.registration[1]",
+		"login: [kvnr, keycloak, egk], recovery: [kvnr, egk, password]":                    "gate.flows.recovery[1]",
 	} {
 		_, err := plansOf(t, flows)
 		var problems strictyaml.Problems

@@ -84,7 +84,7 @@ func (h *house) openGate(context.Context) error {
 
 // engine builds the flows, each with the review of authenticators as its end.
 func (h *house) engine(g *config.Gate) (*flow.Engine, error) {
-	plans, err := h.Config.Plans(PlaceIn(h.Factories))
+	plans, err := h.Config.Plans(StandIn(h.Factories))
 	if err != nil {
 		return nil, err
 	}
@@ -107,11 +107,11 @@ func (h *house) engine(g *config.Gate) (*flow.Engine, error) {
 	return engine, nil
 }
 
-// PlaceIn says where steps of a kind may stand, for config.Plans.
-func PlaceIn(factories []extension.Factory) func(kind string) (flow.Place, bool) {
-	return func(kind string) (flow.Place, bool) {
+// StandIn says where steps of a kind may stand, for config.Plans.
+func StandIn(factories []extension.Factory) func(kind string) (config.Stand, bool) {
+	return func(kind string) (config.Stand, bool) {
 		f, err := find(factories, kind)
-		return f.Place, err == nil
+		return config.Stand{Place: f.Place, Flows: f.Flows}, err == nil
 	}
 }
 
