@@ -1,6 +1,7 @@
 package approvals_test
 
 import (
+	"net/http"
 	"testing"
 	"time"
 
@@ -11,4 +12,12 @@ import (
 func TestDocumentAndCodeAgree(t *testing.T) {
 	d := apitest.Open(t, approvals.Prefix, approvals.Document)
 	d.Compare(t, approvals.Routes(&approvals.Face{Now: time.Now}), approvals.Problems())
+}
+
+func TestDocumentIsServed(t *testing.T) {
+	w := newWorld(t)
+	a := w.do(w.request("GET", "/openapi.yaml", "", "Authorization", ""))
+	if a.status != http.StatusOK || a.body != string(approvals.Document) || a.header.Get("Cache-Control") != "public, max-age=300" {
+		t.Errorf("%d %v", a.status, a.header)
+	}
 }

@@ -65,13 +65,13 @@ func (o *operations) read(w http.ResponseWriter, r *http.Request) error {
 			return api.Reply{}, err
 		}
 		defer done()
-		a, err := o.wait(r, patience, client, approval.Pending)
+		a, err := o.wait(patience, r, client, approval.Pending)
 		return api.Reply{Body: show(a)}, err
 	})(w, r)
 }
 
 // wait returns the approval when its state is not seen or patience has ended.
-func (o *operations) wait(r *http.Request, patience context.Context, client string, seen approval.State) (approval.Approval, error) {
+func (o *operations) wait(patience context.Context, r *http.Request, client string, seen approval.State) (approval.Approval, error) {
 	id, err := id(r)
 	if err != nil {
 		return approval.Approval{}, err
@@ -94,7 +94,7 @@ func (o *operations) events(w http.ResponseWriter, r *http.Request) error {
 	}
 	return api.Stream(w, r, func(patience context.Context, last string) (api.Event, error) {
 		seen, _ := approval.ParseState(last) // of another word: none seen
-		a, err := o.wait(r, patience, client, seen)
+		a, err := o.wait(patience, r, client, seen)
 		if err != nil {
 			return api.Event{}, err
 		}
