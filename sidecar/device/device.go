@@ -124,7 +124,7 @@ type Device struct {
 	Reason string // why it is locked or blocked
 
 	Created   time.Time
-	LastUsed  time.Time // to the minute
+	LastUsed  time.Time // to the hour
 	CoolUntil time.Time // until then it confirms low risk alone
 	Ended     time.Time // when it was blocked; zero: it was not
 
@@ -132,10 +132,12 @@ type Device struct {
 	PIN      Secret // the app's; zero: not chosen yet
 	Push     Push
 
-	// NotMe is when "das war ich nicht" was said on this phone, and Reset when
-	// the login password of that time was made useless. While NotMe is set and
-	// not after Reset, this phone may set a new one, once.
+	// NotMe is when "das war ich nicht" was said on this phone, NotMeOf about
+	// what, and Reset the NotMe of which the login password was made useless.
+	// Once Reset has come up to NotMe, this phone may set a new one, which
+	// empties NotMe.
 	NotMe, Reset time.Time
+	NotMeOf      string
 }
 
 // Cooling reports whether the phone is too new for all but low risk.

@@ -38,6 +38,8 @@ var (
 	// belongs to another message, or it is malformed. The app reads the key
 	// again and seals once more; no try was counted.
 	ErrSealed = errors.New("the sealed secret does not open")
+	// ErrWeak: a new device password or PIN that is not taken; see WeakError.
+	ErrWeak = errors.New("too easily guessed or malformed")
 	// ErrName: not a name of a phone.
 	ErrName = errors.New("not a name of a phone")
 	// ErrPush: not a place for pushes.

@@ -20,10 +20,20 @@ const (
 	AccountCreated  Kind = "account_created"  // an account was made for the number
 	PasswordChanged Kind = "password_changed" // a new password by recovery; all logins were ended
 	CardLocked      Kind = "card_locked"      // the card's digits were typed wrongly too often
+	PhoneAdded      Kind = "phone_added"      // a phone was registered
+	PhoneUnlocked   Kind = "phone_unlocked"   // a phone got a new device password by a new identification
+	PhoneLocked     Kind = "phone_locked"     // the device password was wrong too often
+	PhoneBlocked    Kind = "phone_blocked"    // a phone was taken out of use
+	SessionsEnded   Kind = "sessions_ended"   // "das war ich nicht": all logins ended, the login password is void
 )
 
 // Kinds returns every kind that there is.
-func Kinds() []Kind { return []Kind{AccountCreated, PasswordChanged, CardLocked} }
+func Kinds() []Kind {
+	return []Kind{
+		AccountCreated, PasswordChanged, CardLocked,
+		PhoneAdded, PhoneUnlocked, PhoneLocked, PhoneBlocked, SessionsEnded,
+	}
+}
 
 // Notice is one message to one person.
 type Notice struct {

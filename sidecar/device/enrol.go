@@ -1,0 +1,272 @@
+package device
+
+import (
+	"context"
+	"encoding/json"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/schleuse/schleuse/sidecar/notify"
+)
+
+// Ticket is the first half of a registration.
+type Ticket struct {
+	Device  ID     // which the phone will have
+	Text    string // to be brought back, opaque
+	Expires time.Time
+}
+
+// ticket is what is sealed in it.
+type ticket struct {
+	Device  ID
+	Caller  Caller
+	Key     string // thumbprint
+	Expires time.Time
+}
+
+// ticketPlace says where a sealed ticket belongs.
+const ticketPlace = "device/ticket"
+
+// maxTicket bounds a ticket's text, in bytes.
+const maxTicket = 2048
+
+// Begin gives a ticket to register the phone with this key: for this session
+// and client, as long as their permit lasts. Nothing is stored. It returns
+// ErrNoPermit, ErrByCard, ErrTooMany, ErrNotCleared.
+func (s *Service) Begin(ctx context.Context, c Caller, key Key) (Ticket, error) {
+	p, err := s.permitted(ctx, c)
+	if err != nil {
+		return Ticket{}, err
+	}
+	phones, err := s.Store.Of(ctx, c.Account)
+	if err != nil {
+		return Ticket{}, err
+	}
+	if err := s.mayRegister(p, phones); err != nil {
+		return Ticket{}, err
+	}
+	t := ticket{NewID(), c, key.Thumbprint(), p.Expires}
+	plain, err := json.Marshal(t)
+	if err != nil {
+		return Ticket{}, err
+	}
+	return Ticket{t.Device, b64.EncodeToString(s.Seals.Seal(plain, []byte(ticketPlace))), t.Expires}, nil
+}
+
+// permitted returns the permit of somebody who is cleared.
+func (s *Service) permitted(ctx context.Context, c Caller) (Permit, error) {
+	p, err := s.Permits.Look(ctx, c.Session, c.Client)
+	if err != nil {
+		return Permit{}, err
+	}
+	if p.Account != c.Account {
+		return Permit{}, ErrNoPermit
+	}
+	return p, s.cleared(ctx, c)
+}
+
+// mayRegister says whether a permit lets somebody with these phones have one
+// more.
+func (s *Service) mayRegister(p Permit, phones []Device) error {
+	if p.byCardAlone() && (!s.Settings.FirstPhoneByCard || len(phones) > 0) {
+		return ErrByCard
+	}
+	have := 0
+	for _, d := range phones {
+		if d.alive() {
+			have++
+		}
+	}
+	if have >= s.Settings.Limit {
+		return ErrTooMany
+	}
+	return nil
+}
+
+// openTicket returns what a ticket of this caller and key says.
+func (s *Service) openTicket(text string, c Caller, key Key) (ticket, error) {
+	sealed, err := b64.DecodeString(text)
+	if err != nil || len(text) > maxTicket {
+		return ticket{}, ErrTicket
+	}
+	plain, err := s.Seals.Open(sealed, []byte(ticketPlace))
+	if err != nil {
+		return ticket{}, ErrTicket
+	}
+	var t ticket
+	if json.Unmarshal(plain, &t) != nil || t.Caller != c || key == "" || t.Key != key.Thumbprint() || !s.Now().Before(t.Expires) {
+		return ticket{}, ErrTicket
+	}
+	return t, nil
+}
+
+// registrationPayload is the first word of a phone.
+type registrationPayload struct {
+	V        int            `json:"v"`
+	Aud      string         `json:"aud"`
+	Sub      string         `json:"sub"`
+	Ticket   string         `json:"ticket"`
+	JWK      jsontext.Value `json:"jwk"`
+	Name     string         `json:"name"`
+	Platform string         `json:"platform"`
+	IAT      *int64         `json:"iat"`
+}
+
+var platformForm = regexp.MustCompile(`^[!-~]([ -~]{0,38}[!-~])?$`)
+
+// readRegistration reads what a phone says of itself.
+func (s *Service) readRegistration(m Message, key Key) (registrationPayload, error) {
+	var p registrationPayload
+	if m.Type != Registration || m.Decode(&p) != nil || p.V != protocol || p.Aud != s.Audience ||
+		p.Sub != string(m.Device) || p.IAT == nil || !platformForm.MatchString(p.Platform) {
+		return p, ErrMessage
+	}
+	if named, err := ParseJWK(p.JWK); err != nil || named != key {
+		return p, ErrMessage
+	}
+	return p, CheckName(p.Name)
+}
+
+// Enrol registers a phone: with a ticket, a message by its key, and the device
+// password that its owner chose. The permit is used. key is the one that proved
+// the call.
+//
+// It returns ErrTicket, ErrFactors (the signature), ErrMessage, ErrName,
+// ErrNoPermit, ErrByCard, ErrTooMany, ErrNotCleared, ErrKeyUsed, ErrSealed,
+// ErrWeak.
+func (s *Service) Enrol(ctx context.Context, c Caller, key Key, m Message, newPassword Sealed) (Device, error) {
+	if !m.SignedBy(key) {
+		return Device{}, ErrFactors
+	}
+	said, err := s.readRegistration(m, key)
+	if err != nil {
+		return Device{}, err
+	}
+	t, err := s.openTicket(said.Ticket, c, key)
+	if err != nil {
+		return Device{}, err
+	}
+	if t.Device != m.Device {
+		return Device{}, ErrTicket
+	}
+	p, err := s.permitted(ctx, c)
+	if err != nil {
+		return Device{}, err
+	}
+	now := s.Now()
+	d := Device{
+		ID: t.Device, Account: c.Account, Number: p.Number, Name: said.Name, Platform: said.Platform, Key: key, State: Active,
+		Created: now, LastUsed: hour(now), CoolUntil: now.Add(s.Settings.CoolDown),
+	}
+	if d.Password, err = s.newPassword(ctx, d, m, newPassword); err != nil {
+		return Device{}, err
+	}
+	return d, s.register(ctx, c, d)
+}
+
+// newPassword opens, judges and hashes a device password that is to come.
+func (s *Service) newPassword(ctx context.Context, d Device, m Message, sealed Sealed) (Secret, error) {
+	plain, err := s.unseal(m, ForNewPassword, sealed)
+	if err != nil {
+		return Secret{}, err
+	}
+	if err := checkPassword(plain, s.Settings.MinPassword, d.Number); err != nil {
+		return Secret{}, err
+	}
+	return s.hashed(ctx, d.ID, ForPassword, plain)
+}
+
+func (s *Service) hashed(ctx context.Context, id ID, p Purpose, plain []byte) (Secret, error) {
+	leave, err := s.Hasher.enter(ctx)
+	if err != nil {
+		return Secret{}, err
+	}
+	defer leave()
+	secret, err := s.Hasher.hash(id, p, plain)
+	secret.Set = s.Now()
+	return secret, err
+}
+
+func (s *Service) register(ctx context.Context, c Caller, d Device) error {
+	err := s.around(ctx, "device.register", d, func() error {
+		_, err := s.Permits.Use(ctx, c.Session, c.Client, func(p Permit, phones []Device) ([]Device, error) {
+			if p.Account != d.Account || p.Number != d.Number {
+				return nil, ErrNoPermit
+			}
+			return []Device{d}, s.mayRegister(p, phones)
+		})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	s.count(Registered)
+	s.tell(ctx, notify.PhoneAdded, d, d.Created)
+	return nil
+}
+
+// Unlock makes a phone usable again that is locked, or whose owner forgot the
+// device password. It needs a permit, as a registration does; the health card
+// never suffices. key is the one that proved the call. The cool-down begins
+// anew, and wrong PINs are forgotten.
+//
+// It returns ErrNoDevice, ErrFactors (the signature), ErrMessage, ErrNoPermit,
+// ErrByCard, ErrNotCleared, ErrBlocked, ErrSealed, ErrWeak.
+func (s *Service) Unlock(ctx context.Context, c Caller, id ID, key Key, m Message, newPassword Sealed) (Device, error) {
+	d, err := s.Store.Get(ctx, id)
+	if err != nil {
+		return Device{}, err
+	}
+	if d.Account != c.Account || d.Key != key || key == "" {
+		return Device{}, ErrNoDevice
+	}
+	if m.Device != id || !m.SignedBy(key) {
+		return Device{}, ErrFactors
+	}
+	if _, err := s.readOrder(m, ToUnlock); err != nil {
+		return Device{}, err
+	}
+	p, err := s.permitted(ctx, c)
+	if err != nil {
+		return Device{}, err
+	}
+	if p.byCardAlone() {
+		return Device{}, ErrByCard
+	}
+	secret, err := s.newPassword(ctx, d, m, newPassword)
+	if err != nil {
+		return Device{}, err
+	}
+	return s.unlock(ctx, c, d, secret)
+}
+
+func (s *Service) unlock(ctx context.Context, c Caller, known Device, secret Secret) (out Device, err error) {
+	now := s.Now()
+	err = s.around(ctx, "device.unlock", known, func() error {
+		out, err = s.Permits.Use(ctx, c.Session, c.Client, func(p Permit, phones []Device) ([]Device, error) {
+			at := slices.IndexFunc(phones, func(d Device) bool { return d.ID == known.ID && d.Key == known.Key })
+			switch {
+			case p.byCardAlone():
+				return nil, ErrByCard
+			case at < 0:
+				return nil, ErrNoDevice
+			case !phones[at].alive():
+				return nil, ErrBlocked
+			}
+			d := phones[at]
+			d.State, d.Reason, d.Password, d.PIN.Wrong = Active, "", secret, 0
+			d.CoolUntil, d.LastUsed = now.Add(s.Settings.CoolDown), hour(now)
+			return []Device{d}, nil
+		})
+		return err
+	})
+	if err != nil {
+		return Device{}, err
+	}
+	s.count(Unlocked)
+	s.tell(ctx, notify.PhoneUnlocked, out, now)
+	return out, nil
+}
