@@ -19,8 +19,14 @@ import (
 // choose the password of an account whose owner has identified themselves
 // meanwhile. So the gate remembers when an account has become somebody's, and
 // lets no tab go on that Keycloak has opened before.
+//
+// Keycloak's own time begins anew whenever the browser opens another tab, so
+// that one tab can be kept for as long as somebody likes: what may be older than
+// what is remembered does not go on either.
 const (
-	keepChange = 2 * time.Hour // longer than any authentication is kept
+	keepChange = 2 * time.Hour // longer than an authentication is kept that nobody keeps alive
+	// oldestTab is how old a tab may be, by clocks that differ a little.
+	oldestTab = keepChange - 5*time.Minute
 	// A tab through a client without a number, in which no number was typed as
 	// the user name either, cannot be compared with anything. It acts for so
 	// long.
@@ -87,13 +93,24 @@ func (h *handler) mayGoOn(w http.ResponseWriter, r *http.Request, x *exchange) (
 	if err != nil {
 		return false, laterFault(err)
 	}
-	if acts && x.tab.who() == "" && x.tab.Kind == plain {
-		old = h.Now().Sub(time.UnixMilli(x.tab.Born)) > namelessFor
-	}
+	old = old || h.mayBeOld(x.tab, acts)
 	if !old || h.observed(r.Context(), "overtaken") {
 		return true, nil
 	}
 	return false, h.beginAnew(w, x)
+}
+
+// mayBeOld reports whether a tab is older than what is remembered. One whose age
+// is not known does no demanded action.
+func (h *handler) mayBeOld(t tab, acts bool) bool {
+	age := h.Now().Sub(time.UnixMilli(t.Born))
+	switch {
+	case t.Born == 0:
+		return acts
+	case acts && t.who() == "" && t.Kind == plain:
+		return age > namelessFor
+	}
+	return age > oldestTab
 }
 
 // who is the number of the person who signs in in this tab, as far as known.

@@ -81,6 +81,18 @@ func TestWhoWaitsIsOvertaken(t *testing.T) {
 		"as it is":              func(waiting) {},
 		"without the cookie":    func(b waiting) { delete(b.cookies, "__Host-schleuse-number") },
 		"with the number again": func(b waiting) { b.retype() },
+		"three hours later": func(b waiting) {
+			for range 4 {
+				b.clock.Pass(45 * time.Minute)
+				b.retype()
+			}
+		},
+		"three hours later, by the cookie that knows its age": func(b waiting) {
+			for range 4 {
+				b.clock.Pass(45 * time.Minute)
+				b.renumber()
+			}
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -155,6 +167,17 @@ func (b waiting) retype() {
 	b.t.Helper()
 	delete(b.cookies, "__Host-schleuse-number")
 	page := b.post(realmPath+"/login-actions/authenticate?client_id=app&tab_id="+b.tab, url.Values{"password": {"x"}})
+	b.post(page.action(), url.Values{"schleuse_request": {page.hidden("schleuse_request")}, "number": {"a123456780"}}).want(http.StatusSeeOther)
+}
+
+// renumber types the number anew for a tab whose age is known, and stays so.
+func (b waiting) renumber() {
+	b.t.Helper()
+	const known = "__Host-schleuse-number"
+	cookie := b.cookies[known]
+	delete(b.cookies, known)
+	page := b.post(realmPath+"/login-actions/authenticate?client_id=app&tab_id="+b.tab, url.Values{"password": {"x"}})
+	b.cookies[known] = cookie
 	b.post(page.action(), url.Values{"schleuse_request": {page.hidden("schleuse_request")}, "number": {"a123456780"}}).want(http.StatusSeeOther)
 }
 
