@@ -36,9 +36,12 @@ func (a *Admin) audience() string { return a.Realm + "-apis" }
 // Lifetimes. A code waits while the person passes the steps; the gate itself
 // refuses one that left more than 60 s ago.
 const (
-	codeLife   = 45 * time.Minute
-	ssoIdle    = 60 * time.Minute
-	pushedLife = 30 * time.Minute
+	codeLife = 45 * time.Minute
+	// authenticationLife is how long the gate remembers that an account has
+	// become somebody's (gate/changed.go).
+	authenticationLife = 2 * time.Hour
+	ssoIdle            = 60 * time.Minute
+	pushedLife         = 30 * time.Minute
 )
 
 // Paths of a site that the proxy keeps for itself.

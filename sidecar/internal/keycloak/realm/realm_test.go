@@ -171,6 +171,8 @@ func TestAddressesOfTheInnerNetworkStay(t *testing.T) {
 func TestWarnings(t *testing.T) {
 	s := newServer()
 	s.realm["eventsListeners"] = []any{"jboss-logging"}
+	s.realm["accessCodeLifespanLogin"] = 7201
+	s.realm["accessCodeLifespanUserAction"] = 7200
 	s.clients = append(s.clients, object{"clientId": "alt", "enabled": true, "standardFlowEnabled": true, "directAccessGrantsEnabled": true})
 	diff, err := realm.Plan(t.Context(), s.start(t), desired())
 	if err != nil {
@@ -178,11 +180,15 @@ func TestWarnings(t *testing.T) {
 	}
 	for _, part := range []string{
 		`no role "partner"`, `no client "andere"`, "jboss-logging", "unmanagedAttributePolicy ENABLED", "attribute kvnr",
+		"for 7201 seconds, the gate lets none go on that is older than two hours: set accessCodeLifespanLogin",
 		"password grant, which is refused: alt", "lack the scope basic: their tokens name no person (sub), so the gate refuses them: alt",
 	} {
 		if !slices.ContainsFunc(diff.Warnings, func(w string) bool { return strings.Contains(w, part) }) {
 			t.Errorf("no warning has %q: %q", part, diff.Warnings)
 		}
+	}
+	if strings.Contains(diff.String(), "accessCodeLifespanUserAction") {
+		t.Errorf("two hours are warned of:\n%v", diff)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 )
 
 // warn looks for what the gate can live with and an administrator should know.
@@ -37,6 +38,11 @@ func (p *planner) warnRealm() {
 	}
 	if !on("bruteForceProtected") {
 		p.warning("nobody counts wrong passwords: set bruteForceProtected to true")
+	}
+	for _, field := range []string{"accessCodeLifespanLogin", "accessCodeLifespanUserAction"} {
+		if atLeast(authenticationLife + time.Second)(text(p.realm, field)) {
+			p.warning("Keycloak keeps an unfinished sign-in for %s seconds, the gate lets none go on that is older than two hours: set %s to 7200 at the most", text(p.realm, field), field)
+		}
 	}
 	attributes, _ := p.realm["attributes"].(object)
 	if front := strings.TrimRight(text(attributes, "frontendUrl"), "/"); front != "" && front != p.want.PublicURL {
