@@ -130,8 +130,8 @@ const (
 // Field is a value that is shown on the phone: at most 1000 bytes of UTF-8
 // without control or bidirectional formatting characters.
 type Field struct {
-	Name  string
-	Value string
+	Name  string `json:"name"`
+	Value string `json:"value"`
 }
 
 // Approval is one question to one person about one content.

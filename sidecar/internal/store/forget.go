@@ -20,12 +20,13 @@ type Forgotten struct {
 	Messages  int `json:"messages"`
 	Phones    int `json:"phones"`
 	Permits   int `json:"permits"`
+	Approvals int `json:"approvals"`
 	AuditKeys int `json:"audit_keys"`
 }
 
 func (f Forgotten) total() int {
 	return f.Attempts + f.Codes + f.Logins + f.Sessions + f.Records + f.Counters + f.Messages +
-		f.Phones + f.Permits
+		f.Phones + f.Permits + f.Approvals
 }
 
 // ErrComesBack says that somebody is signing in as the person whom Forget
@@ -74,6 +75,7 @@ func (s *Store) erase(ctx context.Context, p Person, all *Forgotten) error {
 			s.remove(ctx, &all.Counters, "DELETE FROM counters"+ofPerson, whose.args()...),
 			s.remove(ctx, &all.Messages, "DELETE FROM outbox"+ofPerson, whose.args()...),
 			s.remove(ctx, &all.Permits, "DELETE FROM permits"+ofPerson, whose.args()...),
+			s.remove(ctx, &all.Approvals, "DELETE FROM approvals"+ofPerson, whose.args()...),
 			s.remove(ctx, &all.Phones, "DELETE FROM devices"+ofPerson, whose.args()...),
 		)
 		if err != nil {

@@ -17,7 +17,7 @@ func (s *Store) Held(ctx context.Context, p Person) (h Held, err error) {
 	}
 	c := collector{Store: s, held: &h, seen: map[string]bool{}}
 	for _, id := range p.identities() {
-		for _, list := range []func(context.Context, querier, alternatives) error{c.records, c.counters, c.messages, c.phones, c.permits} {
+		for _, list := range []func(context.Context, querier, alternatives) error{c.records, c.counters, c.messages, c.phones, c.permits, c.approvals} {
 			err := s.read(ctx, "reading what is held about a person", func(ctx context.Context, q querier) error {
 				return list(ctx, q, s.whose(id))
 			})

@@ -42,18 +42,19 @@ func (p Person) has(id account.ID) bool { return id != "" && slices.Contains(p.A
 // Held is what is stored about a person, at most 1000 of each kind. It holds
 // no secret, and of an extension's record only that it is there.
 type Held struct {
-	Attempts []HeldAttempt `json:"attempts"`
-	Logins   []HeldLogin   `json:"logins"`
-	Codes    int           `json:"codes"` // authorization codes of the last minutes
-	Sessions []HeldSession `json:"sessions"`
-	Records  []HeldRecord  `json:"records"`
-	Counters []HeldCounter `json:"counters"`
-	Messages []HeldMessage `json:"messages"`
-	Phones   []HeldPhone   `json:"phones"`
-	Permits  int           `json:"permits"` // to register a phone, of the last day
-	Entries  int           `json:"audit_entries"`
-	Audit    []HeldEntry   `json:"audit"` // the last of them
-	Requests []HeldErasure `json:"erasure_requests"`
+	Attempts  []HeldAttempt  `json:"attempts"`
+	Logins    []HeldLogin    `json:"logins"`
+	Codes     int            `json:"codes"` // authorization codes of the last minutes
+	Sessions  []HeldSession  `json:"sessions"`
+	Records   []HeldRecord   `json:"records"`
+	Counters  []HeldCounter  `json:"counters"`
+	Messages  []HeldMessage  `json:"messages"`
+	Phones    []HeldPhone    `json:"phones"`
+	Permits   int            `json:"permits"` // to register a phone, of the last day
+	Approvals []HeldApproval `json:"approvals"`
+	Entries   int            `json:"audit_entries"`
+	Audit     []HeldEntry    `json:"audit"` // the last of them
+	Requests  []HeldErasure  `json:"erasure_requests"`
 }
 
 // HeldAttempt is a way through a flow.

@@ -33,7 +33,19 @@ type database interface {
 	// Lock holds off other transactions that lock one of these keys until tx
 	// ends; what they committed is visible afterwards.
 	Lock(ctx context.Context, tx *sql.Tx, keys ...[]byte) error
+	historian
 	eraser
+}
+
+// historian orders changes and notices when the database is not the one that
+// was written to before, but came from a backup.
+type historian interface {
+	// Moment returns a mark for what tx changes, and the life of the database:
+	// another one begins with each restored backup.
+	Moment(ctx context.Context, tx *sql.Tx) (mark int64, life string, err error)
+	// Horizon returns a mark below which nothing becomes visible any more, and
+	// the life of the database.
+	Horizon(ctx context.Context) (mark int64, life string, err error)
 }
 
 type eraser interface {

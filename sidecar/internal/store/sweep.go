@@ -20,6 +20,7 @@ type Swept struct {
 	Delivered                                                     int // messages of which only the key was left
 	GivenUp                                                       int // messages that nobody delivered in their time
 	Erasures                                                      int // requests to forget somebody that nobody confirmed
+	Approvals                                                     int // kept as long as the operator says
 	Permits                                                       int
 	Proofs                                                        int // of possession, of calls of phones
 	Phones                                                        int // blocked for 400 days
@@ -45,6 +46,7 @@ func (s *Store) Sweep(ctx context.Context) (Swept, error) {
 		{"DELETE FROM outbox WHERE key IN (SELECT key FROM outbox WHERE expires <= $1 LIMIT $2)", &out.Delivered},
 		{"DELETE FROM outbox WHERE key IN (SELECT key FROM outbox WHERE message IS NOT NULL AND until <= $1 AND due <= $1 LIMIT $2)", &out.GivenUp},
 		{"DELETE FROM erasures WHERE id IN (SELECT id FROM erasures WHERE expires <= $1 LIMIT $2)", &out.Erasures},
+		{"DELETE FROM approvals WHERE id IN (SELECT id FROM approvals WHERE expires <= $1 LIMIT $2)", &out.Approvals},
 		{"DELETE FROM permits WHERE proof IN (SELECT proof FROM permits WHERE expires <= $1 LIMIT $2)", &out.Permits},
 		{"DELETE FROM devices WHERE id IN (SELECT id FROM devices WHERE expires <= $1 LIMIT $2)", &out.Phones},
 		{"DELETE FROM proofs WHERE key IN (SELECT key FROM proofs WHERE expires <= $1 LIMIT $2)", &out.Proofs},

@@ -32,6 +32,9 @@ func (d *Database) openBeside(ctx context.Context, path string) (err error) {
 	if d.reader, err = connect(path, readers, "_pragma=query_only(1)"); err != nil {
 		return err
 	}
+	if d.file, err = which(path); err != nil {
+		return err
+	}
 	var tables int
 	err = d.reader.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_master WHERE name = 'goose_db_version'").Scan(&tables)
 	if err == nil && tables == 0 {

@@ -20,6 +20,9 @@ func OpenToRead(ctx context.Context, path string) (*Database, error) {
 		return nil, fmt.Errorf("opening %s: %w", path, err)
 	}
 	d := &Database{writer: reader, reader: reader}
+	if d.file, err = which(path); err != nil {
+		return nil, fmt.Errorf("opening %s: %w", path, errors.Join(err, d.Close()))
+	}
 	var tables int
 	err = reader.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_master WHERE name = 'goose_db_version'").Scan(&tables)
 	if err == nil && tables == 0 {

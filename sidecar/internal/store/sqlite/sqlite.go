@@ -26,6 +26,9 @@ type Database struct {
 	lock   *os.File
 	writer *sql.DB // one connection: SQLite has one writer, and queueing here is fair
 	reader *sql.DB
+
+	file   string // which file it is
+	marked int64  // by the transaction under way; only the one writer uses it
 }
 
 // Open opens the file (made with mode 0600 when there is none), keeps other
@@ -57,7 +60,13 @@ func (d *Database) open(ctx context.Context, path string) error {
 	if d.reader, err = connect(path, readers, "_pragma=query_only(1)"); err != nil {
 		return err
 	}
-	return migrate(ctx, d.writer)
+	if err := migrate(ctx, d.writer); err != nil {
+		return err
+	}
+	if d.file, err = which(path); err != nil {
+		return err
+	}
+	return d.begin(ctx)
 }
 
 // connect prepares a pool. synchronous=FULL makes a commit survive a power
@@ -108,10 +117,16 @@ func (d *Database) Write(ctx context.Context, fn func(*sql.Tx) error) error {
 		return err
 	}
 	defer tx.Rollback() //nolint:errcheck // no-op after Commit; else the first error counts
+	d.marked = 0
 	if err := fn(tx); err != nil {
 		return err
 	}
-	return tx.Commit()
+	mark := d.marked
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	d.keepMark(mark)
+	return nil
 }
 
 // Lock does nothing: transactions run one after the other anyway.

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/schleuse/schleuse/sidecar/account"
+	"github.com/schleuse/schleuse/sidecar/approval"
 	"github.com/schleuse/schleuse/sidecar/extension"
 	"github.com/schleuse/schleuse/sidecar/flow"
 	"github.com/schleuse/schleuse/sidecar/internal/gate"
@@ -62,6 +63,7 @@ func (f *fixture) live(t *testing.T, p store.Person) {
 	must(t, err)
 	must(t, s.Audit().Append(ctx, auditEntry("role.grant", id)))
 	f.carry(t, p)
+	f.asked(t, p)
 }
 
 func held(t *testing.T, s *store.Store, p store.Person) store.Held {
@@ -78,6 +80,10 @@ func wantLife(t *testing.T, h store.Held) {
 	want := store.Held{
 		Codes: 1, Entries: 1, Permits: 2,
 		Phones: []store.HeldPhone{{Name: "Telefon", Platform: "test", State: "active", Created: start, Used: start, Push: "fcm"}},
+		Approvals: []store.HeldApproval{{
+			Client: "backend", Action: "adresse", Fields: []approval.Field{{Name: "neu", Value: "Am Deich 1"}}, State: "pending",
+			Created: start, Expires: start.Add(90 * day),
+		}},
 		Records: []store.HeldRecord{
 			{Extension: "egk", Made: start, Expires: hour},
 			{Extension: "nect", Made: start, Expires: hour},
@@ -108,7 +114,7 @@ func wantLife(t *testing.T, h store.Held) {
 // wantGone demands that nothing is left but evidence.
 func wantGone(t *testing.T, h store.Held, evidence int) {
 	t.Helper()
-	left := len(h.Attempts) + len(h.Logins) + h.Codes + len(h.Sessions) + len(h.Counters) + len(h.Messages) + h.Entries + len(h.Phones) + h.Permits
+	left := len(h.Attempts) + len(h.Logins) + h.Codes + len(h.Sessions) + len(h.Counters) + len(h.Messages) + h.Entries + len(h.Phones) + h.Permits + len(h.Approvals)
 	if left != 0 || len(h.Records) != evidence || evidence > 0 && !h.Records[0].Evidence {
 		t.Errorf("left behind: %+v", h)
 	}
@@ -125,7 +131,7 @@ var peopleTests = map[string]func(*testing.T, *fixture){
 	"by the number alone what the number names": func(t *testing.T, f *fixture) {
 		f.live(t, erika)
 		h := held(t, f.one(0), store.Person{Number: erika.Number})
-		if len(h.Attempts) != 1 || len(h.Sessions) != 1 || len(h.Records) != 3 || len(h.Messages) != 2 || h.Entries != 0 || len(h.Phones) != 1 || h.Permits != 2 {
+		if len(h.Attempts) != 1 || len(h.Sessions) != 1 || len(h.Records) != 3 || len(h.Messages) != 2 || h.Entries != 0 || len(h.Phones) != 1 || h.Permits != 2 || len(h.Approvals) != 1 {
 			t.Errorf("%+v", h)
 		}
 	},
@@ -134,7 +140,7 @@ var peopleTests = map[string]func(*testing.T, *fixture){
 		f.live(t, moritz)
 		all, err := f.one(0).Forget(t.Context(), erika)
 		must(t, err)
-		want := store.Forgotten{Attempts: 2, Codes: 1, Logins: 1, Sessions: 2, Records: 3, Counters: 2, Messages: 2, AuditKeys: 1, Phones: 1, Permits: 2}
+		want := store.Forgotten{Attempts: 2, Codes: 1, Logins: 1, Sessions: 2, Records: 3, Counters: 2, Messages: 2, AuditKeys: 1, Phones: 1, Permits: 2, Approvals: 1}
 		if diff := cmp.Diff(want, all); diff != "" {
 			t.Errorf("forgotten (-want +got):\n%s", diff)
 		}

@@ -123,6 +123,7 @@ func wantKind(t *testing.T, err error, kind fault.Kind) {
 
 // Run runs the suite, and those that flow and device have for their ports.
 func Run(t *testing.T, b Backend) {
+	t.Run("Approval", b.approvals)
 	t.Run("Flow", func(t *testing.T) {
 		flowtest.Run(t, func(t *testing.T, now func() time.Time) flow.Attempts {
 			ring := keyring.Generate(now())
@@ -140,7 +141,7 @@ func Run(t *testing.T, b Backend) {
 	})
 	for name, suite := range map[string]map[string]func(*testing.T, *fixture){
 		"Attempts": attemptTests, "Room": roomTests, "Codes": codeTests, "Logins": loginTests, "Actions": actionTests,
-		"Sessions": sessionTests, "Records": recordTests, "Counters": counterTests, "Outbox": outboxTests, "People": peopleTests,
+		"Approvals": approvalTests, "Sessions": sessionTests, "Records": recordTests, "Counters": counterTests, "Outbox": outboxTests, "People": peopleTests,
 		"Devices": deviceTests, "Audit": auditTests, "Proofs": proofTests, "Store": storeTests,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,0 +1,162 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/schleuse/schleuse/sidecar/account"
+	"github.com/schleuse/schleuse/sidecar/approval"
+	"github.com/schleuse/schleuse/sidecar/fault"
+)
+
+const maxApprovalKey = 255 // bytes of an idempotency key
+
+// creation is the transaction in which an approval is created.
+type creation struct {
+	moment
+	approval.Approval
+	key    approval.Key
+	admit  approval.Admit
+	stored approval.Approval
+	made   bool
+	told   bool
+	refuse error
+}
+
+// Create implements approval.Store.
+func (s *Approvals) Create(ctx context.Context, a approval.Approval, key approval.Key, admit approval.Admit) (stored approval.Approval, created bool, err error) {
+	if err := checkApproval(a); err != nil {
+		return approval.Approval{}, false, err
+	}
+	if a.State != approval.Pending || key.Value == "" || len(key.Value) > maxApprovalKey {
+		return approval.Approval{}, false, errors.New("a new approval is pending and has an idempotency key of at most 255 bytes")
+	}
+	c := &creation{Approval: a, key: key, admit: admit}
+	err = s.write(ctx, "creating an approval", func(ctx context.Context, tx *sql.Tx) error {
+		c.stored, c.made, c.told, c.refuse = approval.Approval{}, false, false, nil
+		return s.create(ctx, tx, c)
+	})
+	if err == nil && c.told {
+		s.outbox.rouse()
+	}
+	if err == nil {
+		err = c.refuse
+	}
+	if err != nil {
+		return approval.Approval{}, false, err
+	}
+	return c.stored, c.made, nil
+}
+
+func (s *Approvals) create(ctx context.Context, tx *sql.Tx, c *creation) error {
+	keys := s.key(c.Client, c.key.Value)
+	if err := s.lockAccount(ctx, tx, c.Account); err != nil {
+		return err
+	}
+	if err := s.db.Lock(ctx, tx, keys[:]...); err != nil {
+		return err
+	}
+	m, err := s.moment(ctx, tx)
+	if err != nil {
+		return err
+	}
+	c.moment = m
+	known, err := s.again(ctx, tx, c, keys)
+	if err != nil || known {
+		return err
+	}
+	recent, err := s.recent(ctx, tx, c.Account, c.life)
+	if err != nil {
+		return err
+	}
+	if err := s.decide(ctx, tx, c, recent); err != nil || c.refuse != nil {
+		return err
+	}
+	c.stored, c.made = c.Approval, true
+	return s.insert(ctx, tx, c, keys)
+}
+
+// again answers with the approval that the same request made before. A row
+// that does not open any more gives way.
+func (s *Approvals) again(ctx context.Context, tx *sql.Tx, c *creation, keys alternatives) (known bool, err error) {
+	var id approval.ID
+	err = tx.QueryRowContext(ctx, "SELECT id FROM approvals WHERE key IN "+anyOf+" LIMIT 1", keys.args()...).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	found, err := s.load(ctx, tx, id, c.life)
+	switch {
+	case errors.Is(err, approval.ErrNoApproval):
+		_, err = tx.ExecContext(ctx, "DELETE FROM approvals WHERE id = $1", string(id))
+		return false, err
+	case err != nil:
+		return false, err
+	case found.Digest != c.key.Digest || found.Client != c.Client:
+		return true, answer{approval.ErrKeyReused}
+	}
+	c.stored = found.Approval
+	return true, nil
+}
+
+// recent returns what the person was asked within a day, newest first.
+func (s *Approvals) recent(ctx context.Context, tx *sql.Tx, id account.ID, life string) ([]seen, error) {
+	w := where{}
+	w.among("account", s.whose(string(id)))
+	w.add("made > ?", micros(s.now().Add(-approval.Recent)))
+	return s.find(ctx, tx, w, "made DESC, id DESC", approval.MaxRecent, life)
+}
+
+// decide runs admit and stores the older approval that it changed.
+func (s *Approvals) decide(ctx context.Context, tx *sql.Tx, c *creation, recent []seen) error {
+	now := s.now()
+	shown := make([]approval.Approval, len(recent))
+	for i, r := range recent {
+		shown[i] = apart(r.Approval)
+		shown[i].State = r.StateAt(now)
+	}
+	changed, refuse := c.admit(shown)
+	c.refuse = refuse
+	if changed == nil {
+		return nil
+	}
+	for _, r := range recent {
+		if r.ID != changed.ID {
+			continue
+		}
+		if err := approval.Check(r.Approval, *changed); err != nil {
+			return answer{err}
+		}
+		told, err := s.save(ctx, tx, r, *changed, c.moment)
+		c.told = told
+		return err
+	}
+	return answer{errors.New("an approval was changed that is none of the person's")}
+}
+
+func (s *Approvals) insert(ctx context.Context, tx *sql.Tx, c *creation, keys alternatives) error {
+	a := kept{c.Approval, c.key.Digest}
+	if raw, err := json.Marshal(a); err != nil || len(raw) > maxApprovalSize {
+		return answer{fault.New(fault.TooLarge, "later", fmt.Errorf("approval over %d bytes: %w", maxApprovalSize, err))}
+	}
+	record, err := s.seal("approvals.record", []byte(a.ID), a)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO approvals (id, key, client, person, account, state, over, era, mark, made, expires, record)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+		string(a.ID), keys.primary(), a.Client, s.whose(string(a.Number)).primary(), s.whose(string(a.Account)).primary(),
+		int(a.State), micros(a.Expires), c.life, c.mark, micros(a.Created), micros(a.Created.Add(s.keep(a.Approval))), record)
+	return err
+}
+
+// keep is how long an approval stays, never less than it may be open.
+func (s *Approvals) keep(a approval.Approval) time.Duration {
+	return max(s.settings.Keep, a.Expires.Sub(a.Created)+approval.RedeemWithin)
+}
