@@ -25,13 +25,13 @@ const (
 )
 
 // newNonce is the time, sealed: it needs no store and is good on every replica.
-func (a *API) newNonce() string {
+func (a *desk) newNonce() string {
 	now := binary.BigEndian.AppendUint64(nil, uint64(a.Now().UnixMilli())) //nolint:gosec // after 1970
 	return b64.EncodeToString(a.Seals.Seal(now, []byte(sealNonce)))
 }
 
 // nonceTime returns when a nonce was given, unless it is none or too old.
-func (a *API) nonceTime(nonce string) (time.Time, bool) {
+func (a *desk) nonceTime(nonce string) (time.Time, bool) {
 	sealed, err := b64.DecodeString(nonce)
 	if err != nil {
 		return time.Time{}, false

@@ -24,7 +24,7 @@ type opened struct {
 	Until  int64     `json:"u"` // seconds
 }
 
-func (a *API) sealOpened(o opened) (string, error) {
+func (a *desk) sealOpened(o opened) (string, error) {
 	plain, err := json.Marshal(o)
 	if err != nil {
 		return "", err
@@ -34,7 +34,7 @@ func (a *API) sealOpened(o opened) (string, error) {
 
 // renew returns the newer token for the one that a request carries; empty
 // where it carries none that is good for this phone.
-func (a *API) renew(r *http.Request, id device.ID) string {
+func (a *desk) renew(r *http.Request, id device.ID) string {
 	values := r.Header.Values(openedHeader)
 	if len(values) != 1 {
 		return ""
@@ -52,7 +52,7 @@ func (a *API) renew(r *http.Request, id device.ID) string {
 	if json.Unmarshal(plain, &o) != nil || o.Device != id || now.Unix() >= o.Until {
 		return ""
 	}
-	o.Until = min(now.Add(a.Policy.IdleLock).Unix(), time.Unix(o.Since, 0).Add(openLife).Unix())
+	o.Until = min(now.Add(a.Devices.Settings.IdleLock).Unix(), time.Unix(o.Since, 0).Add(openLife).Unix())
 	token, err := a.sealOpened(o)
 	if err != nil {
 		return ""
@@ -61,7 +61,7 @@ func (a *API) renew(r *http.Request, id device.ID) string {
 }
 
 // whileOpen lets do happen only while the app is open, and renews that.
-func (a *API) whileOpen(do func(*http.Request, phone) (api.Reply, error)) func(*http.Request, phone) (api.Reply, error) {
+func (a *desk) whileOpen(do func(*http.Request, phone) (api.Reply, error)) func(*http.Request, phone) (api.Reply, error) {
 	return func(r *http.Request, p phone) (api.Reply, error) {
 		token := a.renew(r, p.ID)
 		if token == "" {

@@ -37,7 +37,7 @@ type newcomer struct {
 
 // call checks a request's proof and body. Its path is the API's; the address is
 // the public one and not the Host header. What it returns is not yet anybody.
-func (a *API) call(r *http.Request) (proof, error) {
+func (a *desk) call(r *http.Request) (proof, error) {
 	values := r.Header.Values("DPoP")
 	if len(values) != 1 {
 		return proof{}, unproven(errors.New("no proof, or several"))
@@ -65,7 +65,7 @@ func (a *API) call(r *http.Request) (proof, error) {
 
 // spend takes the proof of a call that changes something, once. It is done
 // after everything that a stranger may fail at.
-func (a *API) spend(r *http.Request, p proof) error {
+func (a *desk) spend(r *http.Request, p proof) error {
 	if r.Method == http.MethodGet {
 		return nil
 	}
@@ -90,7 +90,7 @@ func challenge(name string, cause error) error {
 }
 
 // active is a phone that may do everything.
-func (a *API) active(r *http.Request) (phone, error) {
+func (a *desk) active(r *http.Request) (phone, error) {
 	p, err := a.known(r)
 	if err == nil && p.State != device.Active {
 		return phone{}, api.Refuse(fault.Forbidden, "device_locked", nil)
@@ -99,7 +99,7 @@ func (a *API) active(r *http.Request) (phone, error) {
 }
 
 // known is a phone that is not blocked; it may be locked.
-func (a *API) known(r *http.Request) (phone, error) {
+func (a *desk) known(r *http.Request) (phone, error) {
 	proven, err := a.call(r)
 	if err != nil {
 		return phone{}, err
@@ -108,8 +108,8 @@ func (a *API) known(r *http.Request) (phone, error) {
 }
 
 // of returns the phone of a key. A blocked one is answered as an unknown one.
-func (a *API) of(r *http.Request, proven proof) (phone, error) {
-	found, err := a.Store.ByKey(r.Context(), proven.name)
+func (a *desk) of(r *http.Request, proven proof) (phone, error) {
+	found, err := a.Devices.Store.ByKey(r.Context(), proven.name)
 	switch {
 	case errors.Is(err, device.ErrNoDevice):
 		return phone{}, a.stranger(r)
@@ -120,12 +120,15 @@ func (a *API) of(r *http.Request, proven proof) (phone, error) {
 	case !a.perPhone.Allow(found.ID):
 		return phone{}, tooMany()
 	}
-	return phone{found}, a.spend(r, proven)
+	if err := a.spend(r, proven); err != nil {
+		return phone{}, err
+	}
+	return phone{found}, a.Devices.Seen(r.Context(), found)
 }
 
 // stranger answers a key that is nobody's. Keys cost nothing, so addresses are
 // counted.
-func (a *API) stranger(r *http.Request) error {
+func (a *desk) stranger(r *http.Request) error {
 	if !a.strangers.Allow(wire.CountedBy(wire.ClientAddress(r.RemoteAddr, r.Header, a.TrustedProxies))) {
 		return tooMany()
 	}
@@ -136,7 +139,7 @@ func tooMany() error { return &fault.Error{Kind: fault.TooMany, Key: "too_many",
 
 // signedIn is somebody with an access token of a client that registers phones,
 // on a phone that need not be known.
-func (a *API) signedIn(r *http.Request) (newcomer, error) {
+func (a *desk) signedIn(r *http.Request) (newcomer, error) {
 	proven, err := a.call(r)
 	if err != nil {
 		return newcomer{}, err

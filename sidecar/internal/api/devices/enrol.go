@@ -1,0 +1,111 @@
+package devices
+
+import (
+	"net/http"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/schleuse/schleuse/sidecar/device"
+	"github.com/schleuse/schleuse/sidecar/internal/api"
+)
+
+type policy struct {
+	NameMax     int      `json:"name_max"`
+	PasswordMin int      `json:"password_min"`
+	PINDigits   int      `json:"pin_digits"`
+	IdleLock    int      `json:"idle_lock_seconds"`
+	Channels    []string `json:"push_channels"`
+}
+
+func (a *desk) policy() policy {
+	s := a.Devices.Settings
+	return policy{device.MaxName, s.MinPassword, s.PINDigits, int(s.IdleLock.Seconds()), append([]string{}, a.Channels...)}
+}
+
+type ticketOut struct {
+	Device    device.ID `json:"device_id"`
+	Ticket    string    `json:"ticket"`
+	SealKey   publicKey `json:"seal_key"`
+	Policy    policy    `json:"policy"`
+	ExpiresIn int       `json:"expires_in"`
+}
+
+// begin gives a ticket (device/PROTOCOL.md section 7.2).
+func (a *desk) begin(r *http.Request, n newcomer, _ struct{}) (api.Reply, error) {
+	t, err := a.Devices.Begin(r.Context(), n.Caller, n.key)
+	if err != nil {
+		return api.Reply{}, err
+	}
+	return api.Reply{Status: http.StatusCreated, Body: ticketOut{t.Device, t.Text, a.sealKey(), a.policy(), a.secondsTo(t.Expires)}}, nil
+}
+
+type enrolIn struct {
+	Registration string         `json:"registration"`
+	NewPassword  jsontext.Value `json:"new_password"`
+}
+
+func (a *desk) enrol(r *http.Request, n newcomer, in enrolIn) (api.Reply, error) {
+	m, err := message("/registration", in.Registration, device.Registration)
+	if err != nil {
+		return api.Reply{}, err
+	}
+	password, err := secret("/new_password", in.NewPassword)
+	if err != nil {
+		return api.Reply{}, err
+	}
+	d, err := a.Devices.Enrol(r.Context(), n.Caller, n.key, m, password)
+	if err != nil {
+		return api.Reply{}, err
+	}
+	return api.Reply{Status: http.StatusCreated, Body: a.selfOf(d)}, nil
+}
+
+type unlockIn struct {
+	Order       string         `json:"order"`
+	NewPassword jsontext.Value `json:"new_password"`
+}
+
+// unlock is of the phone whose key proves the call, and of no other.
+func (a *desk) unlock(r *http.Request, n newcomer, in unlockIn) (api.Reply, error) {
+	m, password, err := ordered(in.Order, in.NewPassword)
+	if err != nil {
+		return api.Reply{}, err
+	}
+	id, err := device.ParseID(r.PathValue("id"))
+	if err != nil {
+		return api.Reply{}, device.ErrNoDevice
+	}
+	d, err := a.Devices.Unlock(r.Context(), n.Caller, id, n.key, m, password)
+	if err != nil {
+		return api.Reply{}, err
+	}
+	return api.Reply{Body: a.selfOf(d)}, nil
+}
+
+// message reads what a phone signed, which stands at the pointer.
+func message(pointer, raw string, typ device.Type) (device.Message, error) {
+	m, err := device.ParseMessage(raw, typ)
+	if err != nil {
+		return device.Message{}, api.Malformed(pointer, "not a compact JWS of type %s", typ)
+	}
+	return m, nil
+}
+
+// secret reads a sealed secret, which stands at the pointer.
+func secret(pointer string, raw jsontext.Value) (device.Sealed, error) {
+	s, err := device.ParseSealed(raw)
+	if err != nil {
+		return device.Sealed{}, api.Malformed(pointer, "not a sealed secret")
+	}
+	return s, nil
+}
+
+// ordered reads an order with the new device password beside it.
+func ordered(order string, newPassword jsontext.Value) (device.Message, device.Sealed, error) {
+	m, err := message("/order", order, device.Order)
+	if err != nil {
+		return device.Message{}, device.Sealed{}, err
+	}
+	s, err := secret("/new_password", newPassword)
+	return m, s, err
+}
