@@ -73,6 +73,18 @@ func (r *Ring) MAC(p Purpose, domain string, parts ...[]byte) []byte {
 	return mac(r.versions(p, kindMAC)[0], p, domain, parts)
 }
 
+// MACBy is MAC under one version, "" being the primary; it also returns which
+// that is. It is for what cannot be looked up under all of them, such as a slow
+// hash. It returns ErrNoKey for an unknown or retired version.
+func (r *Ring) MACBy(p Purpose, id KeyID, domain string, parts ...[]byte) ([]byte, KeyID, error) {
+	for _, v := range r.versions(p, kindMAC) {
+		if id == "" || v.id == id {
+			return mac(v, p, domain, parts), v.id, nil
+		}
+	}
+	return nil, "", ErrNoKey
+}
+
 // MACs returns the MAC under every version, the primary's first, then the
 // others, newest first. Whoever looks something up tries them all: what was
 // stored before a rotation is found after it, and what another replica stored
@@ -83,6 +95,18 @@ func (r *Ring) MACs(p Purpose, domain string, parts ...[]byte) [][]byte {
 		out = append(out, mac(v, p, domain, parts))
 	}
 	return out
+}
+
+// MACWith is MAC under one version of the key, the primary for an empty id. It
+// returns which version that was, for what is kept beside the MAC, and ErrNoKey
+// for one that is no more.
+func (r *Ring) MACWith(p Purpose, id KeyID, domain string, parts ...[]byte) ([]byte, KeyID, error) {
+	for _, v := range r.versions(p, kindMAC) {
+		if id == "" || v.id == id {
+			return mac(v, p, domain, parts), v.id, nil
+		}
+	}
+	return nil, "", ErrNoKey
 }
 
 func mac(v version, p Purpose, domain string, parts [][]byte) []byte {
