@@ -16,19 +16,17 @@ import (
 )
 
 // followUp is queued before a change: whatever becomes of the process, the
-// sessions of an account with a new password end, and its owner is told.
-type followUp struct {
-	Number  member.KVNR
-	Attempt flow.AttemptID
-	Begun   time.Time
-}
+// sessions of an account with a new password end, and its owner is told. It
+// names no change: while it waited, another one may have begun, and come to
+// nothing.
+type followUp struct{ Number member.KVNR }
 
 const keepFollowUp = 24 * time.Hour
 
 var errUnderWay = errors.New("the change is still under way")
 
-func (s *step) queue(ctx context.Context, a *flow.Attempt, d debt) error {
-	body, err := json.Marshal(followUp{Number: a.Number, Attempt: a.ID, Begun: d.Begun})
+func (s *step) queue(ctx context.Context, a *flow.Attempt) error {
+	body, err := json.Marshal(followUp{a.Number})
 	if err != nil {
 		return err
 	}
@@ -44,13 +42,12 @@ func (s *step) follow(ctx context.Context, m extension.Message) error {
 		return fmt.Errorf("%w: %w", extension.ErrUndeliverable, err)
 	}
 	d, version, err := s.debts.of(ctx, f.Number)
-	now := s.host.Now()
 	switch {
 	case err != nil:
 		return err
-	case d.Attempt != f.Attempt || !d.Begun.Equal(f.Begun):
+	case d.Begun.IsZero():
 		return nil // refused, or through: then everything was done on the spot
-	case d.busy(now):
+	case d.busy(s.host.Now()):
 		return errUnderWay
 	case d.Done:
 		return s.tell(ctx, f.Number, d)

@@ -157,7 +157,7 @@ func (s *step) change(ctx context.Context, a *flow.Attempt, at situation, passwo
 		return s.ask(at, flow.Problem{Key: "problem.busy"}), nil
 	}
 	if err == nil {
-		err = s.queue(ctx, a, d)
+		err = s.queue(ctx, a)
 	}
 	if err != nil {
 		return later(err)
@@ -211,12 +211,8 @@ func (s *step) failed(ctx context.Context, a *flow.Attempt, at situation, err er
 
 // restore brings back what was owed before a change that came to nothing: a
 // change that was interrupted earlier may have done its work, and its follow-up
-// waits. What is owed for an account that is there, and that this attempt has
-// made, stays as it is now.
+// waits.
 func (s *step) restore(ctx context.Context, a *flow.Attempt, at situation) error {
-	if at.ours(a) {
-		return nil
-	}
 	now, version, err := s.debts.of(ctx, a.Number)
 	switch {
 	case err != nil || now.Attempt != a.ID:
