@@ -63,8 +63,8 @@ func (o opener) open(ctx context.Context, cfg *config.Config) (list []opened, er
 			return list, err
 		}
 		list = append(list, x)
-		if x.Notifier == nil {
-			return list, fmt.Errorf("notifiers: kind %s is no channel to people", x.kind)
+		if x.Notifier == nil && x.Pusher == nil {
+			return list, fmt.Errorf("notifiers: kind %s is no channel to people or phones", x.kind)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(cfg.Extensions)) {
@@ -166,17 +166,18 @@ func (h *house) openExtensions(ctx context.Context) error {
 // the extensions: they are there when the first request is.
 func (h *house) host(name string) extension.Host {
 	return extension.Host{
-		Name:     name,
-		Log:      h.Log.With("extension", name),
-		Now:      h.Now,
-		Accounts: h.keycloak,
-		Records:  h.store.Records(name),
-		Counters: h.store.Counters(name),
-		Outbox:   h.store.Outbox(name),
-		Notify:   &h.notices,
-		Audit:    h.store.Audit(),
-		Flows:    h.Config.FlowNames(),
-		Base:     h.base(name),
+		Name:      name,
+		Log:       h.Log.With("extension", name),
+		Now:       h.Now,
+		Accounts:  h.keycloak,
+		Records:   h.store.Records(name),
+		Counters:  h.store.Counters(name),
+		Outbox:    h.store.Outbox(name),
+		Notify:    &h.notices,
+		Approvals: h.asker(),
+		Audit:     h.store.Audit(),
+		Flows:     h.Config.FlowNames(),
+		Base:      h.base(name),
 		Return: func(w http.ResponseWriter, r *http.Request, id flow.AttemptID) bool {
 			return h.returned(w, r, flow.StepName(name), id)
 		},

@@ -38,7 +38,7 @@ func (h *house) publicPort() (*port, error) {
 func (h *house) publicFace() http.Handler {
 	faces := hosts{}
 	if h.gateFace != nil {
-		faces[h.Config.Gate.PublicURL.Hostname()] = h.gateFace
+		faces[h.Config.Gate.PublicURL.Hostname()] = h.doors()
 	}
 	for _, s := range h.sites {
 		faces[s.Settings.PublicURL.Hostname()] = s.Handler()

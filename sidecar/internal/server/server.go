@@ -57,6 +57,7 @@ type house struct {
 	extensions []opened
 	notices    notices.Sender
 	pages      *web.Pages
+	phones     *phones      // nil without devices
 	gate       *gate.Gate   // nil without a gate
 	gateFace   http.Handler // likewise
 	returned   func(http.ResponseWriter, *http.Request, flow.StepName, flow.AttemptID) bool
@@ -83,7 +84,7 @@ func (s *Server) open(ctx context.Context) (_ *house, err error) {
 	h.store.Log = h.Log
 	h.metrics.MustRegister(h.store.Collector())
 	for _, part := range []func(context.Context) error{
-		h.openKeycloak, h.openExtensions, h.openPages, h.openGate, h.openSites,
+		h.openKeycloak, h.openPhones, h.openExtensions, h.openPushers, h.openPages, h.openGate, h.openSites,
 	} {
 		if err := part(ctx); err != nil {
 			return h, err
@@ -153,7 +154,12 @@ func (h *house) serve(ctx context.Context, group *errgroup.Group) error {
 	if err != nil {
 		return err
 	}
-	stopping := func() { h.health.stopping.Store(true) }
+	stopping := func() {
+		h.health.stopping.Store(true)
+		if h.phones != nil {
+			close(h.phones.stopping)
+		}
+	}
 	public.stopping = stopping
 	internal := &port{name: "internal", address: h.Config.Internal, handler: h.internalFace(), log: h.Log}
 	for _, p := range []*port{internal, public} {
@@ -184,6 +190,12 @@ func (h *house) work() map[string]func(context.Context) error {
 	}
 	if len(h.notices.Channels) > 0 {
 		out["notices"] = h.notices.Run
+	}
+	if h.phones != nil {
+		out["approvals"], out["device tasks"] = h.phones.approvals.Run, h.phones.tasks.Run
+		if h.phones.webhooks != nil {
+			out["webhooks"] = h.phones.webhooks.Run
+		}
 	}
 	for _, x := range h.extensions {
 		if x.Run != nil {
