@@ -66,11 +66,7 @@ func run(ctx context.Context, from string, only []string) error {
 		return err
 	}
 	defer os.RemoveAll(work)
-	begun := false
-	mutants = slices.DeleteFunc(mutants, func(m Mutant) bool {
-		begun = begun || strings.Contains(m.Rule, from)
-		return !begun || !wanted(m, only)
-	})
+	mutants = chosen(mutants, from, only)
 	if err := allGreen(ctx, root, mutants); err != nil {
 		return err
 	}
@@ -96,8 +92,15 @@ func run(ctx context.Context, from string, only []string) error {
 	return nil
 }
 
-func wanted(mutant Mutant, only []string) bool {
-	return len(only) == 0 || slices.ContainsFunc(only, func(word string) bool { return strings.Contains(mutant.Rule, word) })
+// chosen are those from the first whose name contains from, and of those the
+// ones whose name contains one of the words; no words are all.
+func chosen(mutants []Mutant, from string, words []string) []Mutant {
+	begun := false
+	return slices.DeleteFunc(mutants, func(m Mutant) bool {
+		begun = begun || strings.Contains(m.Rule, from)
+		wanted := len(words) == 0 || slices.ContainsFunc(words, func(word string) bool { return strings.Contains(m.Rule, word) })
+		return !begun || !wanted
+	})
 }
 
 // allGreen demands that the tests pass with every rule in place: else their
