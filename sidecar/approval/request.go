@@ -238,6 +238,8 @@ func result(err error) string {
 	switch {
 	case err == nil:
 		return "ok"
+	case errors.Is(err, device.ErrFactors) || errors.Is(err, device.ErrLocked) || errors.Is(err, device.ErrBlocked):
+		return "refused"
 	case fault.KindOf(err) == fault.Internal || fault.KindOf(err) == fault.Unavailable:
 		return "failed"
 	default:

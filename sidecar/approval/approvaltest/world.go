@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"io"
 	"strings"
 	"sync"
 	"time"
@@ -184,4 +185,13 @@ func Payload(jws string, into any) error {
 		return err
 	}
 	return json.Unmarshal(raw, into)
+}
+
+// BrokenKey is a Keys.Signing whose key cannot sign.
+func BrokenKey() (string, crypto.Signer) { return "broken", brokenKey{devicetest.NewKey()} }
+
+type brokenKey struct{ crypto.Signer }
+
+func (brokenKey) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
+	return nil, errors.New("the key does not sign")
 }
