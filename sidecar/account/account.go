@@ -90,6 +90,10 @@ type Directory interface {
 	Find(ctx context.Context, number member.KVNR) (Account, error)
 	// Get returns the account with this id, or ErrNotFound.
 	Get(ctx context.Context, id ID) (Account, error)
+	// Named returns the accounts that Keycloak may mean when somebody types
+	// this as their user name: those that are called so and those with this
+	// mail address. None is no error.
+	Named(ctx context.Context, name string) ([]Account, error)
 	// Clearance reads the account's direct realm roles. The error is not nil
 	// exactly when the answer is Unknown. An account that does not exist is
 	// NotCleared.
@@ -101,6 +105,9 @@ type Roles interface {
 	// Grant gives the account the role "identified", additively and
 	// idempotently. It returns ErrExempt for an exempt account.
 	Grant(ctx context.Context, id ID) error
+	// Withdraw takes the role away again. Where it is not there that is no
+	// error. It returns ErrExempt for an exempt account.
+	Withdraw(ctx context.Context, id ID) error
 }
 
 // Sessions knows the live logins of an account.

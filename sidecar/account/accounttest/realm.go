@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -61,13 +62,6 @@ func (r *Realm) Exempt(id account.ID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.people[id].exempt = true
-}
-
-// Withdraw takes the role away, as an operator does in Keycloak.
-func (r *Realm) Withdraw(id account.ID) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.people[id].cleared = false
 }
 
 // SignIn begins a session of an account.
@@ -181,6 +175,21 @@ func (r *Realm) Get(ctx context.Context, id account.ID) (account.Account, error)
 	return account.Account{}, account.ErrNotFound
 }
 
+// Named implements account.Directory. Nobody has a mail address here.
+func (r *Realm) Named(ctx context.Context, name string) ([]account.Account, error) {
+	if err := r.enter(ctx, "Named"); err != nil {
+		return nil, err
+	}
+	defer r.mu.Unlock()
+	var found []account.Account
+	for _, p := range r.people {
+		if strings.EqualFold(p.Username, name) && name != "" {
+			found = append(found, p.Account)
+		}
+	}
+	return found, nil
+}
+
 // Clearance implements account.Directory.
 func (r *Realm) Clearance(ctx context.Context, id account.ID) (account.Clearance, error) {
 	if err := r.enter(ctx, "Clearance"); err != nil {
@@ -205,6 +214,19 @@ func (r *Realm) Grant(ctx context.Context, id account.ID) error {
 	p, err := r.changeable(id)
 	if err == nil {
 		p.cleared = true
+	}
+	return err
+}
+
+// Withdraw implements account.Roles.
+func (r *Realm) Withdraw(ctx context.Context, id account.ID) error {
+	if err := r.enter(ctx, "Withdraw"); err != nil {
+		return err
+	}
+	defer r.mu.Unlock()
+	p, err := r.changeable(id)
+	if err == nil {
+		p.cleared = false
 	}
 	return err
 }

@@ -29,7 +29,9 @@ func TestClearanceComesAndGoes(t *testing.T) {
 		t.Fatal(err)
 	}
 	is("anna", account.Cleared)
-	r.Withdraw("anna")
+	if err := r.Withdraw(t.Context(), "anna"); err != nil {
+		t.Error(err)
+	}
 	is("anna", account.NotCleared)
 	is("nobody", account.NotCleared)
 	if err := r.Grant(ctx, "staff"); !errors.Is(err, account.ErrExempt) {

@@ -3,6 +3,7 @@ package gate_test
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/schleuse/schleuse/sidecar/account"
 	"github.com/schleuse/schleuse/sidecar/member"
@@ -64,6 +65,15 @@ func (k *keycloak) Get(_ context.Context, id account.ID) (account.Account, error
 	return account.Account{ID: id, Username: p.username, Enabled: true}, nil
 }
 
+func (k *keycloak) Named(_ context.Context, name string) ([]account.Account, error) {
+	unlock, err := k.admin()
+	defer unlock()
+	if p := k.people[strings.ToLower(name)]; err == nil && p != nil {
+		return []account.Account{{ID: account.ID(p.id), Username: p.username, Enabled: true}}, nil
+	}
+	return nil, err
+}
+
 func (k *keycloak) Clearance(_ context.Context, id account.ID) (account.Clearance, error) {
 	unlock, err := k.admin()
 	defer unlock()
@@ -84,6 +94,20 @@ func (k *keycloak) Grant(_ context.Context, id account.ID) error {
 		k.byID(id).clearance = account.Cleared
 	}
 	return err
+}
+
+func (k *keycloak) Withdraw(_ context.Context, id account.ID) error {
+	unlock, err := k.admin()
+	defer unlock()
+	switch p := k.byID(id); {
+	case err != nil:
+		return err
+	case p.clearance == account.Exempt:
+		return account.ErrExempt
+	default:
+		p.clearance = account.NotCleared
+	}
+	return nil
 }
 
 func (k *keycloak) Alive(_ context.Context, id account.ID, sid account.SID) (bool, error) {

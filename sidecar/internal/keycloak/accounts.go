@@ -15,19 +15,15 @@ import (
 	"github.com/schleuse/schleuse/sidecar/member"
 )
 
+// maxName is the longest user name and mail address that Keycloak stores.
+const maxName = 255
+
 // Find returns the account whose user name is this number.
 func (c *Client) Find(ctx context.Context, number member.KVNR) (account.Account, error) {
 	if number == "" { // an empty user name would answer with everybody
 		return account.Account{}, account.ErrNotFound
 	}
-	var users []*gocloak.User
-	err := c.read(ctx, "finding an account", func(ctx context.Context, t *token) (err error) {
-		users, err = c.api.GetUsers(ctx, t.access, c.Realm, gocloak.GetUsersParams{
-			Username: gocloak.StringP(number.Username()), Exact: gocloak.BoolP(true),
-			BriefRepresentation: gocloak.BoolP(true), Max: gocloak.IntP(2),
-		})
-		return list(users, err)
-	})
+	users, err := c.users(ctx, gocloak.GetUsersParams{Username: gocloak.StringP(number.Username())})
 	if err != nil {
 		return account.Account{}, err
 	}
@@ -37,6 +33,40 @@ func (c *Client) Find(ctx context.Context, number member.KVNR) (account.Account,
 		}
 	}
 	return account.Account{}, account.ErrNotFound
+}
+
+// Named returns the accounts with this user name or mail address. Where a realm
+// lets several have one address, Keycloak lets nobody sign in by it.
+func (c *Client) Named(ctx context.Context, name string) ([]account.Account, error) {
+	if name == "" || len(name) > maxName {
+		return nil, nil
+	}
+	name = strings.ToLower(name) // as Keycloak stores both
+	by := []gocloak.GetUsersParams{{Username: &name}}
+	if strings.Contains(name, "@") {
+		by = append(by, gocloak.GetUsersParams{Email: &name})
+	}
+	var found []account.Account
+	for _, params := range by {
+		users, err := c.users(ctx, params)
+		if err != nil {
+			return nil, err
+		}
+		for _, u := range users {
+			found = append(found, accountOf(u))
+		}
+	}
+	return found, nil
+}
+
+// users reads the accounts to which params fit exactly, two at the most.
+func (c *Client) users(ctx context.Context, params gocloak.GetUsersParams) (users []*gocloak.User, err error) {
+	params.Exact, params.BriefRepresentation, params.Max = gocloak.BoolP(true), gocloak.BoolP(true), gocloak.IntP(2)
+	err = c.read(ctx, "finding an account", func(ctx context.Context, t *token) (err error) {
+		users, err = c.api.GetUsers(ctx, t.access, c.Realm, params)
+		return list(users, err)
+	})
+	return users, err
 }
 
 // Get returns the account with this id.
@@ -152,6 +182,24 @@ func (c *Client) grant(ctx context.Context, id account.ID) error {
 	return c.write(ctx, "granting the role of the identified", func(ctx context.Context, t *token) error {
 		// Keycloak demands id and name, and both to be right.
 		return c.api.AddRealmRoleToUser(ctx, t.access, c.Realm, string(id), []gocloak.Role{{ID: role.ID, Name: role.Name}})
+	})
+}
+
+// Withdraw takes the role of the identified from the account.
+func (c *Client) Withdraw(ctx context.Context, id account.ID) error {
+	roles, err := c.roles(ctx, id)
+	if err != nil {
+		return err
+	}
+	role := named(roles, c.Role)
+	switch {
+	case c.exempt(roles):
+		return account.ErrExempt
+	case role == nil:
+		return nil
+	}
+	return c.write(ctx, "withdrawing the role of the identified", func(ctx context.Context, t *token) error {
+		return c.api.DeleteRealmRoleFromUser(ctx, t.access, c.Realm, string(id), []gocloak.Role{{ID: role.ID, Name: role.Name}})
 	})
 }
 

@@ -2,6 +2,7 @@ package keycloak_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -70,6 +71,60 @@ func TestGrant(t *testing.T) {
 			}
 			if got := s.count(post); got != tt.posts {
 				t.Errorf("posted %d times, want %d", got, tt.posts)
+			}
+		})
+	}
+}
+
+func TestNamed(t *testing.T) {
+	find := func(field, name string) string {
+		return "GET /auth/admin/realms/kasse/users?briefRepresentation=true&" + field + "exact=true&max=2" + name
+	}
+	answers := map[string][]answer{
+		find("", "&username=s.schmidt"):            ok(`[{"id":"x","username":"s.schmidt"}]`),
+		find("", "&username=anna%40kasse.example"): ok(`[]`),
+		find("email=anna%40kasse.example&", ""):    ok(`[{"id":"` + string(anna) + `","username":"a123456780"}]`),
+		find("", "&username=nobody"):               ok(`[]`),
+	}
+	for name, want := range map[string][]account.Account{
+		"S.Schmidt":          {{ID: "x", Username: "s.schmidt"}},
+		"Anna@kasse.example": {{ID: anna, Username: "a123456780"}},
+		"nobody":             nil, "": nil, strings.Repeat("long", 64): nil,
+	} {
+		_, c := play(t, answers)
+		if got, err := c.Named(t.Context(), name); err != nil || cmp.Diff(want, got) != "" {
+			t.Errorf("%q: got %v, %v", name, got, err)
+		}
+	}
+	_, c := play(t, map[string][]answer{find("", "&username=nobody"): refused(500, "")})
+	if _, err := c.Named(t.Context(), "nobody"); err == nil {
+		t.Error("no error though nothing was learnt")
+	}
+}
+
+func TestWithdraw(t *testing.T) {
+	const remove = "DELETE " + users + string(anna) + "/role-mappings/realm"
+	both := ok(`[{"id":"r1","name":"identified"},{"id":"r2","name":"mitarbeiter"}]`)
+	for name, tt := range map[string]struct {
+		answers map[string][]answer
+		removed int
+		good    bool
+		err     error
+	}{
+		"taken":      {map[string][]answer{rolesOf: ok(`[{"id":"r1","name":"identified"}]`), remove: refused(204, "")}, 1, true, nil},
+		"not there":  {map[string][]answer{rolesOf: ok(plainRoles)}, 0, true, nil},
+		"exempt":     {map[string][]answer{rolesOf: both}, 0, false, account.ErrExempt},
+		"no account": {map[string][]answer{rolesOf: refused(404, noUser)}, 0, false, account.ErrNotFound},
+		"refused":    {map[string][]answer{rolesOf: ok(`[{"id":"r1","name":"identified"}]`), remove: refused(403, `{}`)}, 1, false, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, c := play(t, tt.answers)
+			err := c.Withdraw(t.Context(), anna)
+			if (err == nil) != tt.good || tt.err != nil && !errors.Is(err, tt.err) {
+				t.Errorf("got %v", err)
+			}
+			if got := s.count(remove); got != tt.removed {
+				t.Errorf("removed %d times, want %d", got, tt.removed)
 			}
 		})
 	}

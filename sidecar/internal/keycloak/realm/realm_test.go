@@ -172,6 +172,7 @@ func TestWarnings(t *testing.T) {
 	s := newServer()
 	s.realm["eventsListeners"] = []any{"jboss-logging"}
 	s.realm["accessCodeLifespanLogin"] = 7201
+	s.realm["loginWithEmailAllowed"] = true
 	s.realm["accessCodeLifespanUserAction"] = 7200
 	s.clients = append(s.clients, object{"clientId": "alt", "enabled": true, "standardFlowEnabled": true, "directAccessGrantsEnabled": true})
 	diff, err := realm.Plan(t.Context(), s.start(t), desired())
@@ -180,6 +181,7 @@ func TestWarnings(t *testing.T) {
 	}
 	for _, part := range []string{
 		`no role "partner"`, `no client "andere"`, "jboss-logging", "unmanagedAttributePolicy ENABLED", "attribute kvnr",
+		"set loginWithEmailAllowed to false where nobody needs it",
 		"for 7201 seconds, the gate lets none go on that is older than two hours: set accessCodeLifespanLogin",
 		"password grant, which is refused: alt", "lack the scope basic: their tokens name no person (sub), so the gate refuses them: alt",
 	} {

@@ -30,6 +30,9 @@ func (p *planner) warnRealm() {
 	if on("editUsernameAllowed") {
 		p.warning("people may change their user name, which is their number: set editUsernameAllowed to false")
 	}
+	if on("loginWithEmailAllowed") {
+		p.warning("people may sign in by their mail address at the clients without a number page; it is neither proved nor theirs for ever: set loginWithEmailAllowed to false where nobody needs it")
+	}
 	if on("registrationAllowed") {
 		p.warning("Keycloak's own registration is allowed; the gate closes it, whoever passes the gate by finds it open (registrationAllowed)")
 	}
