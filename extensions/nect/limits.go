@@ -2,6 +2,7 @@ package nect
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"time"
 
@@ -19,6 +20,8 @@ const (
 	alarming = 3
 	// slot is how often a case is made when the day's number is over.
 	slot = 5 * time.Second
+	// shareOf is which part of its own limit an address has of those cases.
+	shareOf = 10
 	// hints is how many callbacks of one case lead to anything, and hintPause
 	// how close they may follow each other: the others tell nothing new.
 	hints     = 100
@@ -103,6 +106,13 @@ func (c caps) tenth(ctx context.Context, all extension.Taken) (bool, error) {
 	return first.OK, err
 }
 
+// share is how many of the cases that are made slowly one address has.
+func (c caps) share(address netip.Prefix) extension.Limit {
+	return c.today(extension.Limit{
+		Name: "cases_share" + ofAddress, Subject: flow.Network(address).String(), Max: max(1, c.config.PerAddress/shareOf),
+	})
+}
+
 func (c caps) slowly() extension.Limit {
 	at := c.now().Truncate(slot).UTC().Format(time.RFC3339)
 	return extension.Limit{Name: "cases_slot", Subject: at, Max: 1, Window: time.Minute}
@@ -124,26 +134,46 @@ func (c caps) refusal(t extension.Taken) standing {
 	return at
 }
 
-// take counts a case that is about to be made.
+// take counts a case that is about to be made. What is counted and comes to
+// nothing is given back.
 func (c caps) take(ctx context.Context, a *flow.Attempt) (standing, error) {
-	own, everybody := c.own(a), c.everybody()
+	own := c.own(a)
 	mine, err := c.counters.Take(ctx, own...)
 	if err != nil || !mine.OK {
 		return c.refusal(mine), err
 	}
+	at, err := c.turn(ctx, a)
+	at.counted = append(own, at.counted...)
+	if err == nil && !at.refused && !at.busy {
+		return at, nil
+	}
+	return at, errors.Join(err, c.counters.Refund(ctx, at.counted...))
+}
+
+// turn counts a case among everybody's. When the day's number is over, cases
+// are made one by one, and an address, or an IPv6 network, has few of them:
+// whoever holds some addresses does not hold up all the others.
+func (c caps) turn(ctx context.Context, a *flow.Attempt) (standing, error) {
+	everybody := c.everybody()
 	all, err := c.counters.Take(ctx, everybody)
 	if err != nil {
 		return standing{}, err
 	}
 	if all.OK {
 		tenth, err := c.tenth(ctx, all)
-		return standing{tenth: tenth, counted: append(own, everybody)}, err
+		return standing{tenth: tenth, counted: []extension.Limit{everybody}}, err
 	}
-	turn, err := c.counters.Take(ctx, c.slowly())
-	if err != nil || turn.OK {
-		return standing{alarmed: true, counted: own}, err
+	share := c.share(a.Address)
+	turn, err := c.counters.Take(ctx, share, c.slowly())
+	switch {
+	case err != nil:
+		return standing{}, err
+	case turn.OK:
+		return standing{alarmed: true, counted: []extension.Limit{share}}, nil
+	case turn.Limit == share.Name:
+		return standing{refused: true, alarmed: true, limit: share.Name, until: c.tomorrow()}, nil
 	}
-	return standing{busy: true, alarmed: true}, c.counters.Refund(ctx, own...)
+	return standing{busy: true, alarmed: true}, nil
 }
 
 // refund takes back a case that was counted and not made, from the day on which

@@ -2,6 +2,7 @@ package nect_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -9,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/schleuse/schleuse/sidecar/audit"
+	"github.com/schleuse/schleuse/sidecar/extension"
 	"github.com/schleuse/schleuse/sidecar/extension/extensiontest"
 	"github.com/schleuse/schleuse/sidecar/flow"
 	"github.com/schleuse/schleuse/sidecar/member"
@@ -223,6 +226,83 @@ func TestATenthOfTheDaysCapIsTold(t *testing.T) {
 		t.Error(w.Log())
 	}
 }
+
+// When the day's number is over, one address has a few of the cases that are
+// still made, however long it tries, and is told so; another goes on.
+func TestAFewAddressesDoNotHoldUpEverybody(t *testing.T) {
+	w := in(t, "away", "per_day: 1", "per_number: 20", "per_address: 20")
+	made := 0
+	for n := range byte(6) {
+		a := w.attempt(n+1, flow.Registration)
+		want := "denied.full"
+		if made < 3 { // that of the day, and a tenth of 20
+			want = "jump"
+			made++
+		}
+		w.expect(w.presses(a, "start"), want)
+		w.Clock.Pass(5 * time.Second)
+	}
+	for n, from := range []string{"2001:db8:1:1::/64", "2001:db8:1:2::/64", "2001:db8:1:3::/64", "198.51.100.1/32"} {
+		a := w.attempt(byte(20+n), flow.Registration)
+		a.Address = address(from)
+		want := "jump"
+		if n == 2 {
+			want = "denied.full"
+		}
+		w.expect(w.presses(a, "start"), want)
+		w.Clock.Pass(5 * time.Second)
+	}
+	if n := w.Counters.Tries("cases"); n != 6 {
+		t.Errorf("%d cases are counted", n)
+	}
+}
+
+// failing are counters that fail when this name is to be taken.
+type failing struct {
+	extension.Counters
+	name string
+}
+
+func (f *failing) Take(ctx context.Context, limits ...extension.Limit) (extension.Taken, error) {
+	for _, l := range limits {
+		if l.Name == f.name {
+			return extension.Taken{}, errors.New("down")
+		}
+	}
+	return f.Counters.Take(ctx, limits...)
+}
+
+// A failing store shuts no number: what was counted before is given back.
+func TestAFailureGivesBackWhatWasCounted(t *testing.T) {
+	for name, before := range map[string]int{"cases_day": 0, "cases_tenth": 0, "cases_slot": 2} {
+		counters := &failing{}
+		w := newService(t).arranged(t, func(s *extensiontest.Stage) {
+			counters.Counters, s.Host.Counters = s.Counters, counters
+		}, "away", "per_day: 2", "per_number: 20")
+		for n := range before {
+			w.presses(w.attempt(byte(n+1), flow.Registration), "start")
+		}
+		counters.name = name
+		w.expect(w.presses(w.attempt(9, flow.Registration), "start"), "later")
+		if own, all := w.Counters.Tries("cases"), w.Counters.Tries("cases_day"); own != before || all != before {
+			t.Errorf("%s: %d cases are counted, %d of the day, want %d", name, own, all, before)
+		}
+	}
+}
+
+// So does one that fails before Nect is asked.
+func TestWhatWasNotOrderedIsNotCounted(t *testing.T) {
+	w := newService(t).arranged(t, func(s *extensiontest.Stage) { s.Host.Audit = mute{} }, "away")
+	w.expect(w.presses(w.attempt(1, flow.Registration), "start"), "later")
+	if n := w.Counters.Tries("cases"); n != 0 {
+		t.Errorf("%d cases are counted", n)
+	}
+}
+
+// mute is a record that takes nothing.
+type mute struct{ audit.Log }
+
+func (mute) Append(context.Context, audit.Entry) error { return errors.New("down") }
 
 // slow is a directory over which time passes.
 type slow struct {

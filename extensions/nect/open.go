@@ -111,6 +111,8 @@ func (s *step) make(ctx context.Context, a *flow.Attempt, r record) (flow.Outcom
 		return s.instead(ctx, r, s.down(a))
 	case errors.Is(err, ident.ErrUnavailable):
 		return s.instead(ctx, r, s.down(a))
+	case errors.Is(err, errNotOrdered):
+		return later(errors.Join(err, s.caps.refund(ctx, counted), s.cases.drop(ctx, r)))
 	case err != nil:
 		return later(errors.Join(err, s.cases.drop(ctx, r)))
 	}
@@ -125,6 +127,9 @@ func (s *step) instead(ctx context.Context, r record, out flow.Outcome) (flow.Ou
 	return out, nil
 }
 
+// errNotOrdered says that Nect was not asked for a case at all.
+var errNotOrdered = errors.New("nothing was ordered")
+
 // order makes the case at Nect and stores it, bound to attempt and number,
 // before anybody is told of it.
 func (s *step) order(ctx context.Context, r record, language string) (record, error) {
@@ -137,12 +142,12 @@ func (s *step) order(ctx context.Context, r record, language string) (record, er
 		request.Return = s.host.Base.JoinPath("return")
 	}
 	if err := s.cases.name(ctx, s.cases.secretKey(image), r); err != nil {
-		return r, err
+		return r, errors.Join(errNotOrdered, err)
 	}
 	ref := reference(image)
 	entry := audit.Entry{Phase: audit.Intent, Action: "identification.open", Step: s.host.Name, Client: r.Client, Ref: ref, Person: r.Account}
 	if err := s.host.Audit.Append(ctx, entry); err != nil {
-		return r, err
+		return r, errors.Join(errNotOrdered, err)
 	}
 	opened, err := s.services[r.Level].Open(ctx, request)
 	entry.Phase, entry.Result = audit.Outcome, "ok"

@@ -32,8 +32,15 @@ func in(t *testing.T, scene string, more ...string) world {
 
 func (s *service) world(t *testing.T, scene string, more ...string) world {
 	t.Helper()
+	return s.arranged(t, func(*extensiontest.Stage) {}, scene, more...)
+}
+
+// arranged is world behind a host of which something is replaced.
+func (s *service) arranged(t *testing.T, arrange func(*extensiontest.Stage), scene string, more ...string) world {
+	t.Helper()
 	port, stage := newDoors(t), extensiontest.NewStage("nect")
 	port.arrange(stage)
+	arrange(stage)
 	return world{t, stage, s, stage.Open(t, port.factory(), s.config(scene)+strings.Join(more, "\n"))}
 }
 
