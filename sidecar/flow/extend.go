@@ -38,6 +38,9 @@ func (e *Engine) Extend(ctx context.Context, id AttemptID) error {
 	return err
 }
 
+// Gains is how much later than it does an attempt would end by Extend.
+func (e *Engine) Gains(r Record) time.Duration { return e.extended(r).Sub(r.Expires) }
+
 func (e *Engine) extend(r *Record) {
 	if end := e.extended(*r); e.Extensible(*r) && r.Expires.Before(end) {
 		r.Expires = end

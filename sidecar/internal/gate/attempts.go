@@ -35,7 +35,7 @@ func PublicPath(name string) string { return ownPath + "x/" + name }
 func (h *handler) routes() http.Handler {
 	mux := http.NewServeMux()
 	page := func(pattern string, serve func(http.ResponseWriter, *http.Request) error) {
-		mux.Handle(pattern, h.cross.Handler(h.served(serve)))
+		mux.Handle(pattern, h.bounded(h.pages, h.cross.Handler(h.served(serve))))
 	}
 	page("GET "+ownPath+"attempts/{tag}", h.attempt)
 	page("POST "+ownPath+"attempts/{tag}", h.attemptAnswered)
@@ -47,7 +47,8 @@ func (h *handler) routes() http.Handler {
 	mux.Handle("POST "+web.LanguagePath, h.Pages.SwitchLanguage())
 	for name, extension := range h.Public {
 		prefix := PublicPath(name)
-		mux.Handle(prefix+"/", h.cross.Handler(http.StripPrefix(prefix, http.MaxBytesHandler(extension, maxBody))))
+		own := h.cross.Handler(http.StripPrefix(prefix, http.MaxBytesHandler(extension, maxBody)))
+		mux.Handle(prefix+"/", h.bounded(h.known, own)) // services call for all their people from one address
 	}
 	mux.Handle("/", h.served(func(http.ResponseWriter, *http.Request) error {
 		return fault.New(fault.NotFound, "not_found", nil)

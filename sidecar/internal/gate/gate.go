@@ -58,6 +58,8 @@ type handler struct {
 	limit   *bucket.Limits[netip.Prefix] // strangers
 	known   *bucket.Limits[netip.Prefix] // who shows a secret or a login, true or not
 	people  *bucket.Limits[account.ID]   // whose login leaves
+	pages   *bucket.Limits[netip.Prefix] // who asks for the gate's own
+	more    *bucket.Limits[minuteOf]     // attempts for which Keycloak is asked for time
 	turns   *turns
 	proxy   *httputil.ReverseProxy
 	cross   *http.CrossOriginProtection
@@ -98,6 +100,8 @@ func (g *Gate) Handler() (Face, error) {
 		limit:  bucket.New[netip.Prefix](g.Now, anonymousRate, anonymousBurst, maxAddresses),
 		known:  bucket.New[netip.Prefix](g.Now, knownTimes*anonymousRate, knownTimes*anonymousBurst, maxAddresses),
 		people: bucket.New[account.ID](g.Now, personRate, personBurst, maxPeople),
+		pages:  bucket.New[netip.Prefix](g.Now, ownRate, ownBurst, maxAddresses),
+		more:   bucket.New[minuteOf](g.Now, 0, moreAMinute, maxMinutes),
 	}
 	h.proxy = h.newProxy()
 	h.own = h.routes()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/schleuse/schleuse/sidecar/flow"
 	"github.com/schleuse/schleuse/sidecar/internal/gate/wire"
@@ -46,7 +47,7 @@ func (h *handler) moreTime(r *http.Request) moving {
 		if err != nil {
 			return flow.Position{}, err
 		}
-		if h.extensible(rec) && (!signedIn(rec) || h.keepAlive(r, rec)) {
+		if h.extensible(rec) && h.Engine.Gains(rec) >= time.Minute && (!signedIn(rec) || h.keepAlive(r, rec)) {
 			if err := h.Engine.Extend(ctx, id); err != nil {
 				return flow.Position{}, err
 			}
@@ -61,6 +62,9 @@ func (h *handler) moreTime(r *http.Request) moving {
 func (h *handler) keepAlive(r *http.Request, rec flow.Record) bool {
 	s, err := decodeHeld(rec.Held)
 	if err != nil {
+		return false
+	}
+	if !h.more.Allow(minuteOf{rec.ID, h.Now().Unix() / 60}) {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), lookupTime)

@@ -125,3 +125,74 @@ func TestNoMoreTimeIsOfferedForALoginThatCannotBeRepeated(t *testing.T) {
 		t.Errorf("the end is not said, or more time is offered with nowhere to go on:\n%s", body)
 	}
 }
+
+// Keycloak is asked about an attempt twice a minute at the most, and not at all
+// where there is nothing to gain.
+func TestMoreTimeIsBounded(t *testing.T) {
+	w := newWorld(t, timed)
+	b, at := held(t, w)
+	asked, alive := 0, false
+	w.keycloak.respond = func(rw http.ResponseWriter, r *http.Request) bool {
+		if !strings.HasSuffix(r.URL.Path, "/account/") {
+			return false
+		}
+		asked++
+		if !alive {
+			rw.WriteHeader(http.StatusUnauthorized)
+		}
+		return !alive
+	}
+	for range 10 {
+		askForTime(b, at).want(http.StatusOK)
+	}
+	if asked != 0 {
+		t.Errorf("asked %d times for less than a minute", asked)
+	}
+	w.clock.Pass(2 * time.Minute)
+	for range 10 {
+		askForTime(b, at).want(http.StatusOK)
+	}
+	if asked != 2 {
+		t.Errorf("asked %d times in a minute, want 2", asked)
+	}
+	alive = true
+	w.clock.Pass(time.Minute)
+	if body := askForTime(b, at).want(http.StatusOK).Body.String(); asked != 3 || !strings.Contains(body, `data-left="2700"`) {
+		t.Errorf("asked %d times; a minute later there is no more time", asked)
+	}
+}
+
+// What costs a look into the database is bounded by address; a page that waits
+// is not hurt, nor are pictures, nor are others.
+func TestTheGatesOwnPathsAreBounded(t *testing.T) {
+	w := newWorld(t, func(g *gate.Gate) {
+		g.Public = map[string]http.Handler{"nect": http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})}
+	})
+	b, at := held(t, w)
+	from := func(address string) func(*http.Request) {
+		return func(r *http.Request) { r.RemoteAddr = address + ":1234" }
+	}
+	for range 60 { // a quarter of an hour of 20 people who wait at one address
+		for range 20 {
+			b.do(http.MethodGet, at, nil, from("203.0.113.9")).want(http.StatusOK)
+		}
+		w.clock.Pass(5 * time.Second)
+	}
+	refused := 0
+	for range 1200 {
+		r := b.do(http.MethodGet, "/schleuse/attempts/0123456789abcdef", nil, from("203.0.113.9"))
+		if r.Code == http.StatusTooManyRequests && r.Header().Get("Retry-After") != "" {
+			refused++
+		}
+	}
+	if refused != 200 {
+		t.Errorf("%d of 1200 were refused, want 200", refused)
+	}
+	b.do(http.MethodPost, at, url.Values{"schleuse_more": {"1"}}, from("203.0.113.9")).want(http.StatusTooManyRequests)
+	b.do(http.MethodGet, at, nil, from("203.0.113.10")).want(http.StatusOK)
+	b.do(http.MethodPost, "/schleuse/x/nect/callback", nil, from("203.0.113.9")).want(http.StatusOK)
+	for range 4000 {
+		b.do(http.MethodPost, "/schleuse/x/nect/callback", nil, from("203.0.113.11"))
+	}
+	b.do(http.MethodPost, "/schleuse/x/nect/callback", nil, from("203.0.113.11")).want(http.StatusTooManyRequests)
+}
