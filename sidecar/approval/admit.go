@@ -68,7 +68,7 @@ func sulk(recent []Approval, action string, now time.Time) time.Duration {
 		if old.Action != action {
 			continue
 		}
-		if old.State == Approved || old.State == Redeemed {
+		if old.Answer != "" && old.State != Denied {
 			break
 		}
 		if old.State == Denied {

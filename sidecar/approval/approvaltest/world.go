@@ -152,6 +152,7 @@ func (w *World) Confirm(ctx context.Context, a approval.Approval) (approval.Appr
 type Factors struct {
 	mu    sync.Mutex
 	Wrong map[device.ID]int // tries that were wrong
+	Then  func()            // what happens right after a right one
 }
 
 // Typed returns a password as Factors opens it.
@@ -170,6 +171,9 @@ func (f *Factors) CheckPassword(ctx context.Context, dev device.ID, m device.Mes
 	if string(password.Box) != Password {
 		f.Wrong[dev]++
 		return device.ErrFactors
+	}
+	if f.Then != nil {
+		f.Then()
 	}
 	return nil
 }

@@ -1,0 +1,156 @@
+package approval_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/schleuse/schleuse/sidecar/approval"
+	"github.com/schleuse/schleuse/sidecar/approval/approvaltest"
+	"github.com/schleuse/schleuse/sidecar/device"
+	"github.com/schleuse/schleuse/sidecar/fault"
+)
+
+// askFrom asks from a browser session.
+func (w *world) askFrom(key, session string) (approval.Approval, error) {
+	r := approvaltest.Ask(key)
+	r.Session = session
+	a, _, err := w.Request(w.t.Context(), r)
+	return a, err
+}
+
+func TestOneQuestionAtATime(t *testing.T) {
+	w := newWorld(t)
+	first, err := w.askFrom("1", "mine")
+	w.must(err)
+	for i, session := range []string{"theirs", ""} {
+		_, err = w.askFrom(fmt.Sprint("no", i), session)
+		w.want(err, approval.ErrPending)
+	}
+	var shown struct {
+		Refused int `json:"refused"`
+	}
+	w.must(approvaltest.Payload(w.open(first), &shown))
+	if shown.Refused != 2 {
+		t.Errorf("the phone shows %d refused requests", shown.Refused)
+	}
+	second, err := w.askFrom("2", "mine")
+	w.must(err)
+	got, err := w.Get(t.Context(), approvaltest.Backend, first.ID)
+	w.must(err)
+	if got.State != approval.Cancelled || got.Reason != approval.Superseded || w.state(second) != approval.Pending {
+		t.Errorf("%s %s, %s", got.State, got.Reason, w.state(second))
+	}
+	// Another action is another question.
+	r := approvaltest.Ask("3")
+	r.Action, r.Fields = approvaltest.Letters, map[string]string{"weg": "Post"}
+	_, _, err = w.Request(t.Context(), r)
+	w.must(err)
+	// An unknown session is nobody's, also where the old one was unknown.
+	w.Pass(5 * time.Minute)
+	_, err = w.askFrom("4", "")
+	w.must(err)
+	_, err = w.askFrom("5", "")
+	w.want(err, approval.ErrPending)
+}
+
+func TestThePhonesOwnRequestTakesThePlaceOfItsOlderOne(t *testing.T) {
+	w := newWorld(t)
+	r := approvaltest.Ask("1")
+	r.SameDevice = w.Phone.ID
+	first, _, err := w.Request(t.Context(), r)
+	w.must(err)
+	r.Key = "2"
+	second, created, err := w.Request(t.Context(), r)
+	w.must(err)
+	if !created || w.state(first) != approval.Cancelled || w.state(second) != approval.Pending {
+		t.Errorf("%v, %s, %s", created, w.state(first), w.state(second))
+	}
+}
+
+func TestTheSameRequestAgainIsTheSameApproval(t *testing.T) {
+	w := newWorld(t)
+	a := w.ask("k")
+	again, created, err := w.Request(t.Context(), approvaltest.Ask("k"))
+	w.must(err)
+	if created || again.ID != a.ID || again.MatchCode != a.MatchCode {
+		t.Errorf("created %v, %s", created, again.ID)
+	}
+	for name, change := range map[string]func(*approval.Request){
+		"content":  func(r *approval.Request) { r.Content = approval.HashOf([]byte("x")) },
+		"field":    func(r *approval.Request) { r.Fields["neu"] = "x" },
+		"session":  func(r *approval.Request) { r.Session = "x" },
+		"subject":  func(r *approval.Request) { r.Number, r.Account = "", approvaltest.Erika },
+		"lifetime": func(r *approval.Request) { r.Lifetime = time.Minute },
+	} {
+		r := approvaltest.Ask("k")
+		change(&r)
+		if _, _, err := w.Request(t.Context(), r); !errors.Is(err, approval.ErrKeyReused) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestTenInAnHour(t *testing.T) {
+	w := newWorld(t)
+	for i := range 10 {
+		_, err := w.askFrom(fmt.Sprint("k", i), "mine")
+		w.must(err)
+		w.Pass(time.Minute)
+	}
+	_, err := w.askFrom("one more", "mine")
+	wantRetry(t, err, "too_many", 50*time.Minute)
+	w.Pass(50*time.Minute - time.Microsecond)
+	_, err = w.askFrom("one more", "mine")
+	wantRetry(t, err, "too_many", time.Microsecond)
+	w.Pass(time.Microsecond)
+	_, err = w.askFrom("one more", "mine")
+	w.must(err)
+}
+
+func wantRetry(t *testing.T, err error, key string, wait time.Duration) {
+	t.Helper()
+	var f *fault.Error
+	if !errors.As(err, &f) || f.Kind != fault.TooMany || f.Key != key || f.Retry != wait {
+		t.Fatalf("%v (%+v), want %s after %s", err, f, key, wait)
+	}
+}
+
+// deny asks and denies.
+func (w *world) deny(key string) {
+	w.t.Helper()
+	a := w.ask(key)
+	w.must2(w.Answer(w.t.Context(), w.Phone.ID, a.ID, approvaltest.No(w.Phone, w.open(a), ""), device.Sealed{}))
+}
+
+func TestThePauseAfterDenialsGrows(t *testing.T) {
+	w := newWorld(t)
+	for i, pause := range []time.Duration{time.Minute, 5 * time.Minute, 30 * time.Minute, time.Hour, time.Hour} {
+		w.deny(fmt.Sprint("k", i))
+		_, err := w.askFrom("early", "mine")
+		wantRetry(t, err, "paused", pause)
+		w.Pass(pause - time.Second)
+		_, err = w.askFrom("early", "mine")
+		wantRetry(t, err, "paused", time.Second)
+		w.Pass(time.Second)
+	}
+	// What expired does not end the row.
+	w.ask("expires")
+	w.Pass(5 * time.Minute)
+	w.deny("again")
+	_, err := w.askFrom("early", "mine")
+	wantRetry(t, err, "paused", time.Hour)
+	// Another action is not paused.
+	r := approvaltest.Ask("other")
+	r.Action, r.Fields = approvaltest.Letters, map[string]string{"weg": "Post"}
+	_, _, err = w.Request(t.Context(), r)
+	w.must(err)
+	// An approval ends the row.
+	w.Pass(time.Hour)
+	w.confirmed("yes")
+	w.Pass(approval.RedeemWithin)
+	w.deny("first again")
+	_, err = w.askFrom("early", "mine")
+	wantRetry(t, err, "paused", time.Minute)
+}
