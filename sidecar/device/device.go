@@ -6,6 +6,7 @@ import (
 	"errors"
 	"regexp"
 	"time"
+	"unicode/utf8"
 
 	"github.com/schleuse/schleuse/sidecar/account"
 	"github.com/schleuse/schleuse/sidecar/member"
@@ -151,7 +152,6 @@ func (d Device) alive() bool { return d.State == Active || d.State == Locked }
 func (d *Device) block(reason string, now time.Time) {
 	d.State, d.Reason, d.Ended = Blocked, reason, now
 	d.Password, d.PIN, d.Push, d.Biometric = Secret{}, Secret{}, Push{}, ""
-	d.NotMe = time.Time{}
 }
 
 // MaxName is how many characters the name of a phone and its platform may have.
@@ -163,7 +163,7 @@ var nameForm = regexp.MustCompile(`^[\pL\pM\pN\pP\pS]([\pL\pM\pN\pP\pS ]{0,38}[\
 
 // CheckName returns ErrName unless a phone may be called so.
 func CheckName(name string) error {
-	if !nameForm.MatchString(name) {
+	if !utf8.ValidString(name) || !nameForm.MatchString(name) {
 		return ErrName
 	}
 	return nil

@@ -88,7 +88,7 @@ func (s *Service) mayRegister(p Permit, phones []Device) error {
 
 // openTicket returns what a ticket of this caller and key says.
 func (s *Service) openTicket(text string, c Caller, key Key) (ticket, error) {
-	sealed, err := b64.DecodeString(text)
+	sealed, err := decode(text)
 	if err != nil || len(text) > maxTicket {
 		return ticket{}, ErrTicket
 	}
@@ -193,8 +193,11 @@ func (s *Service) hashed(ctx context.Context, id ID, p Purpose, plain []byte) (S
 func (s *Service) register(ctx context.Context, c Caller, d Device) error {
 	err := s.around(ctx, "device.register", d, func() error {
 		_, err := s.Permits.Use(ctx, c.Session, c.Client, func(p Permit, phones []Device) ([]Device, error) {
-			if p.Account != d.Account || p.Number != d.Number {
+			switch {
+			case p.Account != d.Account || p.Number != d.Number:
 				return nil, ErrNoPermit
+			case slices.ContainsFunc(phones, func(o Device) bool { return o.ID == d.ID }):
+				return nil, ErrKeyUsed // the same ticket again: it must not make anything of the phone that is there
 			}
 			return []Device{d}, s.mayRegister(p, phones)
 		})

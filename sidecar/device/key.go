@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 )
@@ -22,9 +23,17 @@ const coordinate = 32
 // maxJWK bounds a key's JSON, in bytes.
 const maxJWK = 512
 
-// b64 is base64url without padding, and without bits that mean nothing: each
-// value has one form.
+// b64 is base64url without padding, and without bits that mean nothing.
 var b64 = base64.RawURLEncoding.Strict()
+
+// decode reads base64url of which each value has one form: without the line
+// breaks either that the library skips.
+func decode(text string) ([]byte, error) {
+	if strings.ContainsAny(text, "\r\n") {
+		return nil, errors.New("a line break in base64url")
+	}
+	return b64.DecodeString(text)
+}
 
 // jwk has the members that RFC 7638 demands for a thumbprint, in its order.
 type jwk struct {
@@ -42,8 +51,8 @@ func ParseJWK(raw []byte) (Key, error) {
 	if len(raw) > maxJWK || json.Unmarshal(raw, &in, json.RejectUnknownMembers(true)) != nil || in.Kty != "EC" || in.Crv != "P-256" {
 		return "", bad
 	}
-	x, errX := b64.DecodeString(in.X)
-	y, errY := b64.DecodeString(in.Y)
+	x, errX := decode(in.X)
+	y, errY := decode(in.Y)
 	if errX != nil || errY != nil || len(x) != coordinate || len(y) != coordinate {
 		return "", bad
 	}
@@ -66,7 +75,7 @@ func KeyOf(public *ecdsa.PublicKey) (Key, error) {
 // Public returns the key to verify with; nil for the zero Key and for one that
 // is no point of the curve.
 func (k Key) Public() *ecdsa.PublicKey {
-	raw, err := b64.DecodeString(string(k))
+	raw, err := decode(string(k))
 	if err != nil || len(raw) != 2*coordinate {
 		return nil
 	}
@@ -80,7 +89,7 @@ func (k Key) Public() *ecdsa.PublicKey {
 // JWK returns the key as RFC 7638 section 3 writes it to be hashed; nil for
 // the zero Key.
 func (k Key) JWK() []byte {
-	raw, err := b64.DecodeString(string(k))
+	raw, err := decode(string(k))
 	if err != nil || len(raw) != 2*coordinate {
 		return nil
 	}

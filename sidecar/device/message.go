@@ -50,7 +50,7 @@ func ParseMessage(raw string, typ Type) (Message, error) {
 	var decoded [3][]byte
 	for i, p := range parts {
 		var err error
-		if decoded[i], err = b64.DecodeString(p); err != nil || strings.ContainsAny(p, "\r\n") {
+		if decoded[i], err = decode(p); err != nil {
 			return Message{}, ErrMessage
 		}
 	}

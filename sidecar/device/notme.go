@@ -87,7 +87,7 @@ func (s *Service) WasNotMe(ctx context.Context, id ID, about string) error {
 
 // mark notes on the phone that something was said, once.
 func (e ending) mark(d *Device) {
-	if d.NotMeOf != e.About && d.NotMe.Before(e.At) && d.State != Blocked {
+	if d.NotMeOf != e.About && d.NotMe.Before(e.At) {
 		d.NotMe, d.NotMeOf = e.At, e.About
 	}
 }

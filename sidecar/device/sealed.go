@@ -1,8 +1,6 @@
 package device
 
 import (
-	"strings"
-
 	"github.com/go-json-experiment/json"
 )
 
@@ -50,9 +48,9 @@ func ParseSealed(raw []byte) (Sealed, error) {
 	if len(raw) > maxSealed || json.Unmarshal(raw, &in, json.RejectUnknownMembers(true)) != nil {
 		return Sealed{}, ErrSealed
 	}
-	enc, errEnc := b64.DecodeString(in.Enc)
-	box, errBox := b64.DecodeString(in.CT)
-	if errEnc != nil || errBox != nil || strings.ContainsAny(in.Enc+in.CT, "\r\n") || len(enc) != encSize || in.Kid == "" {
+	enc, errEnc := decode(in.Enc)
+	box, errBox := decode(in.CT)
+	if errEnc != nil || errBox != nil || len(enc) != encSize || in.Kid == "" {
 		return Sealed{}, ErrSealed
 	}
 	return Sealed{Key: in.Kid, Enc: enc, Box: box}, nil

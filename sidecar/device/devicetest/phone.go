@@ -100,3 +100,6 @@ func (p Phone) Device(id account.ID, number member.KVNR, created time.Time) devi
 		Password: device.Secret{Hash: "none", Set: created},
 	}
 }
+
+// jwkOf is a key as it stands in payloads.
+func jwkOf(k device.Key) json.RawMessage { return k.JWK() }
