@@ -39,7 +39,7 @@ func (p *Phone) Save(path string) error {
 	if err != nil {
 		return fmt.Errorf("saving the phone: %w", err)
 	}
-	defer os.Remove(temporary.Name())
+	defer func() { _ = os.Remove(temporary.Name()) }()
 	if _, err := temporary.Write(append(raw, '\n')); err != nil {
 		return fmt.Errorf("saving the phone: %w", err)
 	}

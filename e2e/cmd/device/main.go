@@ -60,22 +60,9 @@ func do(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if len(rest) == 0 {
-		return flag.ErrHelp
-	}
-	i := slices.IndexFunc(commands(), func(c command) bool { return c.name == rest[0] })
-	if i < 0 {
-		return misuse("there is no command " + rest[0])
-	}
-	c := commands()[i]
-	if rest, err = o.more(rest[1:]); err != nil {
+	c, err := choose(o, rest)
+	if err != nil {
 		return err
-	}
-	if len(rest) > 1 || c.id == required && len(rest) == 0 || c.id == none && len(rest) > 0 {
-		return misuse("wrong number of arguments")
-	}
-	if len(rest) == 1 {
-		o.id = rest[0]
 	}
 	phone, err := device.LoadOrNew(o.state, o.base)
 	if err != nil {
@@ -91,6 +78,25 @@ func do(ctx context.Context, args []string, out io.Writer) error {
 	encoder := json.NewEncoder(out)
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(result)
+}
+
+// choose finds the command and reads its argument.
+func choose(o *options, words []string) (command, error) {
+	if len(words) == 0 {
+		return command{}, flag.ErrHelp
+	}
+	i := slices.IndexFunc(commands(), func(c command) bool { return c.name == words[0] })
+	if i < 0 {
+		return command{}, misuse("there is no command " + words[0])
+	}
+	c := commands()[i]
+	switch words = words[1:]; {
+	case len(words) > 1, c.id == required && len(words) == 0, c.id == none && len(words) > 0:
+		return command{}, misuse("wrong number of arguments")
+	case len(words) == 1:
+		o.id = words[0]
+	}
+	return c, nil
 }
 
 // options are what the command line says.

@@ -26,7 +26,7 @@ const (
 
 // newNonce is the time, sealed: it needs no store and is good on every replica.
 func (a *desk) newNonce() string {
-	now := binary.BigEndian.AppendUint64(nil, uint64(a.Now().UnixMilli())) //nolint:gosec // after 1970
+	now := binary.BigEndian.AppendUint64(nil, uint64(a.Now().UnixMilli()))
 	return b64.EncodeToString(a.Seals.Seal(now, []byte(sealNonce)))
 }
 

@@ -20,7 +20,7 @@ import (
 const maxProof = 4096
 
 // b64 is base64url without padding and in one form only.
-var b64 = base64.RawURLEncoding.Strict()
+var b64 = base64.RawURLEncoding.Strict() //nolint:gochecknoglobals // a constant in all but name
 
 // proof is a DPoP proof (RFC 9449 section 4.2) whose signature is that of the
 // key it names.
@@ -56,19 +56,12 @@ var proofID = regexp.MustCompile(`^[A-Za-z0-9_-]{16,64}$`)
 
 // readProof reads a proof and checks its signature by its own key.
 func readProof(text string) (proof, error) {
-	parts := strings.Split(text, ".")
-	if len(text) > maxProof || len(parts) != 3 {
-		return proof{}, errProof
-	}
-	var raw [3][]byte
-	for i, p := range parts {
-		var err error
-		if raw[i], err = b64.DecodeString(p); err != nil || strings.ContainsAny(p, "\r\n") {
-			return proof{}, errProof
-		}
+	header, payload, err := split(text)
+	if err != nil {
+		return proof{}, err
 	}
 	var h proofHeader
-	if json.Unmarshal(raw[0], &h, json.RejectUnknownMembers(true)) != nil || h.Typ != "dpop+jwt" || h.Alg != string(jose.ES256) {
+	if json.Unmarshal(header, &h, json.RejectUnknownMembers(true)) != nil || h.Typ != "dpop+jwt" || h.Alg != string(jose.ES256) {
 		return proof{}, errProof
 	}
 	key, err := device.ParseJWK(h.JWK)
@@ -83,10 +76,26 @@ func readProof(text string) (proof, error) {
 		return proof{}, errProof
 	}
 	p := proof{key: key, name: key.Thumbprint()}
-	if json.Unmarshal(raw[1], &p.claims) != nil || !proofID.MatchString(p.ID) || p.Issued == nil {
+	if json.Unmarshal(payload, &p.claims) != nil || !proofID.MatchString(p.ID) || p.Issued == nil {
 		return proof{}, errProof
 	}
 	return p, nil
+}
+
+// split returns header and payload of a compact JWS, each part of which must be
+// in its one form of base64url.
+func split(text string) (header, payload []byte, err error) {
+	parts := strings.Split(text, ".")
+	if len(text) > maxProof || len(parts) != 3 || strings.ContainsAny(text, "\r\n") {
+		return nil, nil, errProof
+	}
+	var raw [3][]byte
+	for i, p := range parts {
+		if raw[i], err = b64.DecodeString(p); err != nil {
+			return nil, nil, errProof
+		}
+	}
+	return raw[0], raw[1], nil
 }
 
 // fits reports whether the proof is of a call with this method to this path of
