@@ -97,18 +97,6 @@ func (r *Ring) MACs(p Purpose, domain string, parts ...[]byte) [][]byte {
 	return out
 }
 
-// MACWith is MAC under one version of the key, the primary for an empty id. It
-// returns which version that was, for what is kept beside the MAC, and ErrNoKey
-// for one that is no more.
-func (r *Ring) MACWith(p Purpose, id KeyID, domain string, parts ...[]byte) ([]byte, KeyID, error) {
-	for _, v := range r.versions(p, kindMAC) {
-		if id == "" || v.id == id {
-			return mac(v, p, domain, parts), v.id, nil
-		}
-	}
-	return nil, "", ErrNoKey
-}
-
 func mac(v version, p Purpose, domain string, parts [][]byte) []byte {
 	h := hmac.New(sha256.New, v.mac)
 	writePart(h, []byte("schleuse/mac"))

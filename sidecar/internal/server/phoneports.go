@@ -8,54 +8,15 @@ import (
 	"time"
 
 	"github.com/schleuse/schleuse/sidecar/device"
-	"github.com/schleuse/schleuse/sidecar/extension"
-	"github.com/schleuse/schleuse/sidecar/internal/keyring"
 	"github.com/schleuse/schleuse/sidecar/internal/store"
 	"github.com/schleuse/schleuse/sidecar/internal/webhooks"
 	"github.com/schleuse/schleuse/sidecar/notify"
 )
 
-// peppers are the ring's, for device.Hasher.
-type peppers struct{ ring *keyring.Ring }
-
-// Pepper implements device.Peppers.
-func (p peppers) Pepper(version, domain string, parts ...[]byte) (mac []byte, used string, err error) {
-	mac, id, err := p.ring.MACWith(keyring.Pepper, keyring.KeyID(version), domain, parts...)
-	return mac, string(id), err
-}
-
-// opensSealed opens what phones sealed, with the ring's keys.
-type opensSealed struct{ ring *keyring.Ring }
-
-// OpenSealed implements device.Opener.
-func (o opensSealed) OpenSealed(key string, enc, info, aad, box []byte) ([]byte, error) {
-	r, err := o.ring.Recipient(keyring.KeyID(key), enc, info)
-	if err != nil {
-		return nil, err
-	}
-	return r.Open(aad, box)
-}
-
 // sealTo is the key that phones seal to.
 func (h *house) sealTo() (kid string, point []byte) {
 	id, key := h.ring.SealTo()
 	return string(id), key.Bytes()
-}
-
-// tasks are device.Tasks in an outbox.
-type tasks struct {
-	outbox extension.Outbox
-	carry  func(ctx context.Context, body []byte) error
-}
-
-// Queue implements device.Tasks.
-func (t *tasks) Queue(ctx context.Context, task device.Task) error {
-	return t.outbox.About(extension.Subject{Number: task.Number, Account: task.Account}).Put(ctx, task.Key, task.Body, task.Keep)
-}
-
-// Run carries tasks out until ctx ends.
-func (t *tasks) Run(ctx context.Context) error {
-	return t.outbox.Deliver(ctx, func(ctx context.Context, m extension.Message) error { return t.carry(ctx, m.Body) })
 }
 
 // pushers are the channels to phones, by the notifiers' names.

@@ -16,6 +16,7 @@ import (
 	"github.com/schleuse/schleuse/sidecar/internal/config"
 	"github.com/schleuse/schleuse/sidecar/internal/gate"
 	"github.com/schleuse/schleuse/sidecar/internal/keyring"
+	"github.com/schleuse/schleuse/sidecar/internal/phones"
 	"github.com/schleuse/schleuse/sidecar/internal/secretfile"
 	"github.com/schleuse/schleuse/sidecar/internal/webhooks"
 )
@@ -23,13 +24,13 @@ import (
 // approvalsRole is the realm role by which a backend may ask for approvals.
 const approvalsRole = "approvals:request"
 
-// phones are what people confirm with, and what they confirm. There are none
-// without a section `devices`.
-type phones struct {
+// confirming is how people confirm: their phones, and what they are asked. There
+// is none without a section `devices`.
+type confirming struct {
 	devices   *device.Service
 	approvals *approval.Service
 	webhooks  *webhooks.Sender // nil: no backend is told
-	tasks     tasks
+	tasks     phones.Tasks
 	pushers   pushers
 	stopping  chan struct{} // closed when the program begins to stop
 }
@@ -38,10 +39,9 @@ func (h *house) openPhones(context.Context) error {
 	if h.Config.Devices == nil {
 		return nil
 	}
-	p := &phones{pushers: pushers{}, stopping: make(chan struct{})}
-	p.tasks = tasks{outbox: h.store.Outbox("devices")}
+	p := &confirming{pushers: pushers{}, stopping: make(chan struct{})}
+	p.tasks = phones.Tasks{Outbox: h.store.Outbox("devices")}
 	p.devices = h.devices(p)
-	p.tasks.carry = p.devices.Carry
 	endpoints := h.endpoints()
 	if len(endpoints) > 0 {
 		p.webhooks = &webhooks.Sender{
@@ -56,13 +56,14 @@ func (h *house) openPhones(context.Context) error {
 	return nil
 }
 
-func (h *house) devices(p *phones) *device.Service {
+func (h *house) devices(p *confirming) *device.Service {
 	d := h.Config.Devices
 	meters := newPhoneMeters(h.metrics)
+	keys := phones.Keys{Ring: h.ring}
 	return &device.Service{
-		Store: h.store.Devices(), Permits: h.store.Permits(), Hasher: &device.Hasher{Peppers: peppers{h.ring}},
-		Opener: opensSealed{h.ring}, Seals: seals{h.ring}, Accounts: h.keycloak, Audit: h.store.Audit(), Notify: &h.notices,
-		Tasks: &p.tasks, Pusher: p.pushers, Meter: meters.event, Log: h.Log, Now: h.Now,
+		Store: h.store.Devices(), Permits: h.store.Permits(), Hasher: &device.Hasher{Peppers: keys},
+		Opener: keys, Seals: keys, Accounts: h.keycloak, Audit: h.store.Audit(), Notify: &h.notices,
+		Tasks: p.tasks, Pusher: p.pushers, Meter: meters.event, Log: h.Log, Now: h.Now,
 		Settings: device.Settings{
 			Limit: d.Limit, CoolDown: d.CoolDown, MinPassword: d.Password.Min, Tries: d.Tries,
 			PINDigits: d.PIN.Digits, PINTries: d.PIN.Tries, IdleLock: d.PIN.Idle, FirstPhoneByCard: d.FirstByCard,
@@ -78,7 +79,7 @@ func (h *house) ownURL(path string) string {
 	return u.String()
 }
 
-func (h *house) approvals(p *phones, endpoints map[string]webhooks.Endpoint) *approval.Service {
+func (h *house) approvals(p *confirming, endpoints map[string]webhooks.Endpoint) *approval.Service {
 	stored := h.store.Approvals(storeApprovals(endpoints, h.Now))
 	s := &approval.Service{
 		Store: stored, Watch: &approval.Watch{Changes: stored, Log: h.Log}, Devices: h.store.Devices(), Factors: p.devices,
@@ -109,6 +110,9 @@ func actions(a *config.Approvals) map[string]approval.Action {
 	}
 	return out
 }
+
+// carry does what "das war ich nicht" left to be done, until ctx ends.
+func (p *confirming) carry(ctx context.Context) error { return p.tasks.Run(ctx, p.devices.Carry) }
 
 // endpoints are where backends are told of decisions.
 func (h *house) endpoints() map[string]webhooks.Endpoint {

@@ -57,7 +57,7 @@ type house struct {
 	extensions []opened
 	notices    notices.Sender
 	pages      *web.Pages
-	phones     *phones      // nil without devices
+	phones     *confirming  // nil without devices
 	gate       *gate.Gate   // nil without a gate
 	gateFace   http.Handler // likewise
 	returned   func(http.ResponseWriter, *http.Request, flow.StepName, flow.AttemptID) bool
@@ -192,7 +192,7 @@ func (h *house) work() map[string]func(context.Context) error {
 		out["notices"] = h.notices.Run
 	}
 	if h.phones != nil {
-		out["approvals"], out["device tasks"] = h.phones.approvals.Run, h.phones.tasks.Run
+		out["approvals"], out["device tasks"] = h.phones.approvals.Run, h.phones.carry
 		if h.phones.webhooks != nil {
 			out["webhooks"] = h.phones.webhooks.Run
 		}
