@@ -145,7 +145,8 @@ func (w *World) Confirm(ctx context.Context, a approval.Approval) (approval.Appr
 	if err != nil {
 		return approval.Approval{}, err
 	}
-	return w.Answer(ctx, w.Phone.ID, a.ID, Yes(w.Phone, shown, a.MatchCode), Typed(Password))
+	code := a.MatchCode[:a.Digits(w.Phone.ID)]
+	return w.Answer(ctx, w.Phone.ID, a.ID, Yes(w.Phone, shown, code), Typed(Password))
 }
 
 // Factors implements approval.Factors: the password is sealed as it is typed.
