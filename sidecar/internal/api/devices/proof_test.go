@@ -167,7 +167,7 @@ func TestNoncesEnd(t *testing.T) {
 	if got := w.raw(http.MethodGet, "/self", nil, []string{proof}); got != "use_dpop_nonce" {
 		t.Errorf("after its time: %q", got)
 	}
-	opened := phones.B64u(seals{w.ring}.Seal([]byte("12345678"), []byte("schleuse/device/opened")))
+	opened := phones.B64u(w.keys.Seal([]byte("12345678"), []byte("schleuse/device/opened")))
 	for name, nonce := range map[string]any{"none": nil, "invented": "abc", "sealed for something else": opened, "a number": 1} {
 		t.Run(name, func(t *testing.T) {
 			forged(p, func(f *phones.Proof) { f.Claims["nonce"] = nonce })

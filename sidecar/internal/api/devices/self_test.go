@@ -42,7 +42,7 @@ func TestALockedAppSeesNoContent(t *testing.T) {
 	token := opened(t.Context(), p)
 	for name, text := range map[string]string{
 		"of another phone": opened(t.Context(), other), "invented": "abc", "altered": token[:len(token)-2] + "AA",
-		"a nonce": phones.B64u(seals{w.ring}.Seal([]byte("12345678"), []byte("schleuse/device/nonce"))),
+		"a nonce": phones.B64u(w.keys.Seal([]byte("12345678"), []byte("schleuse/device/nonce"))),
 	} {
 		t.Run(name, func(t *testing.T) {
 			proof := capture(p, func() { _, err := p.Devices(t.Context()); w.ok(err) })

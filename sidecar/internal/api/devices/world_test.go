@@ -3,7 +3,6 @@ package devices_test
 import (
 	"bytes"
 	"context"
-	"crypto/hmac"
 	"crypto/sha256"
 	"errors"
 	"io"
@@ -28,6 +27,7 @@ import (
 	"github.com/schleuse/schleuse/sidecar/internal/api/apitest"
 	"github.com/schleuse/schleuse/sidecar/internal/api/devices"
 	"github.com/schleuse/schleuse/sidecar/internal/keyring"
+	house "github.com/schleuse/schleuse/sidecar/internal/phones"
 	"github.com/schleuse/schleuse/sidecar/internal/proxy/proxytest"
 	"github.com/schleuse/schleuse/sidecar/member"
 	"github.com/schleuse/schleuse/sidecar/notify"
@@ -47,6 +47,7 @@ type world struct {
 	api     *devices.API
 	service *device.Service
 	ring    *keyring.Ring
+	keys    house.Keys
 	issuer  *proxytest.Issuer
 	base    string
 	tasks   tasks
@@ -59,13 +60,14 @@ func newWorld(t *testing.T, change ...func(*devices.API)) *world {
 	w := &world{World: approvaltest.NewWorld(), t: t}
 	w.ring = keyring.Generate(w.Clock())
 	w.ring.Now = w.Clock
+	w.keys = house.Keys{Ring: w.ring}
 	w.issuer = proxytest.NewIssuer(t, w.Clock)
 	server := httptest.NewUnstartedServer(nil)
 	base := &url.URL{Scheme: "http", Host: server.Listener.Addr().String(), Path: devices.Path}
 	w.base = base.String()
 	w.service = &device.Service{
-		Store: w.Phones, Permits: w.Phones, Seals: seals{w.ring}, Opener: opener{w.ring}, Audience: w.base,
-		Hasher:   &device.Hasher{Peppers: peppers{}, Params: &argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}},
+		Store: w.Phones, Permits: w.Phones, Seals: w.keys, Opener: w.keys, Audience: w.base,
+		Hasher:   &device.Hasher{Peppers: w.keys, Params: &argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}},
 		Accounts: w.Realm, Audit: w.Audited, Notify: &w.notices, Tasks: &w.tasks, Now: w.Clock, Settings: device.Defaults(),
 		Log: slog.New(slog.DiscardHandler),
 	}
@@ -82,7 +84,7 @@ func newWorld(t *testing.T, change ...func(*devices.API)) *world {
 			id, key := w.ring.SealTo()
 			return string(id), key.Bytes()
 		},
-		Seals: seals{w.ring}, Proofs: &proofs{}, Log: slog.New(slog.DiscardHandler), Now: w.Clock,
+		Seals: w.keys, Proofs: &proofs{}, Log: slog.New(slog.DiscardHandler), Now: w.Clock,
 	}
 	for _, c := range change {
 		c(w.api)
@@ -215,34 +217,6 @@ func (w *world) state(id approval.ID) approval.State {
 	a, err := w.Memory.Get(w.t.Context(), id)
 	w.ok(err)
 	return a.StateAt(w.Clock())
-}
-
-type seals struct{ ring *keyring.Ring }
-
-func (s seals) Seal(plain, aad []byte) []byte { return s.ring.Seal(keyring.Cookie, plain, aad) }
-
-func (s seals) Open(sealed, aad []byte) ([]byte, error) {
-	return s.ring.Open(keyring.Cookie, sealed, aad)
-}
-
-type opener struct{ ring *keyring.Ring }
-
-func (o opener) OpenSealed(key string, enc, info, aad, box []byte) ([]byte, error) {
-	r, err := o.ring.Recipient(keyring.KeyID(key), enc, info)
-	if err != nil {
-		return nil, err
-	}
-	return r.Open(aad, box)
-}
-
-type peppers struct{}
-
-func (peppers) Pepper(_, domain string, parts ...[]byte) ([]byte, string, error) {
-	h := hmac.New(sha256.New, []byte(domain))
-	for _, p := range parts {
-		h.Write(append(p, 0))
-	}
-	return h.Sum(nil), "1", nil
 }
 
 // proofs implements devices.Proofs in memory.
