@@ -77,6 +77,11 @@ func (a Action) Validate() error {
 	if a.MatchCode != 0 && (a.MatchCode < 2 || a.MatchCode > 6) {
 		errs = append(errs, errors.New("match_code is 2 to 6 digits"))
 	}
+	return errors.Join(append(errs, a.fieldErrors())...)
+}
+
+func (a Action) fieldErrors() error {
+	var errs []error
 	if len(a.Fields) == 0 || len(a.Fields) > MaxFields {
 		errs = append(errs, fmt.Errorf("an action shows 1 to %d fields", MaxFields))
 	}

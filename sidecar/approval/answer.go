@@ -40,7 +40,7 @@ func (s *Service) Answer(ctx context.Context, dev device.ID, id ID, raw string, 
 	if err != nil || m.Device != dev || !m.SignedBy(d.Key) {
 		return Approval{}, s.unsigned(ctx, a, d)
 	}
-	if (a.State == Approved || a.State == Redeemed) && a.Device == dev && a.Answer == raw && a.StateAt(s.Now()) == a.State {
+	if s.repeats(a, dev, raw) {
 		return a, nil
 	}
 	w := parseWord(m.Payload, a.Digits(dev))
@@ -51,6 +51,12 @@ func (s *Service) Answer(ctx context.Context, dev device.ID, id ID, raw string, 
 		return s.deny(ctx, d, id, w.reason)
 	}
 	return s.approve(ctx, d, a, answer{m, w, password})
+}
+
+// repeats reports whether this very answer approved, and still counts.
+func (s *Service) repeats(a Approval, dev device.ID, raw string) bool {
+	state := a.StateAt(s.Now())
+	return (state == Approved || state == Redeemed) && a.Device == dev && a.Answer == raw
 }
 
 // answer is an approval as it came.
@@ -204,41 +210,68 @@ type word struct {
 	reason  string // "": approval
 }
 
+// spoken is the payload of an answer; nil is what is absent.
+type spoken struct {
+	V        *int    `json:"v"`
+	Request  *string `json:"request_sha256"`
+	Decision *string `json:"decision"`
+	Code     *string `json:"match_code"`
+	Reason   *string `json:"reason"`
+	IssuedAt *int64  `json:"iat"`
+}
+
 var codeForm = regexp.MustCompile(`^[0-9]{1,6}$`)
 
 // parseWord reads the payload of a validly signed answer. What is not exactly
 // an answer is a denial (Malformed): somebody holds the phone's key and does
 // not say yes.
 func parseWord(payload []byte, digits int) word {
-	bad := word{reason: Malformed}
-	var in struct {
-		V        *int    `json:"v"`
-		Request  *string `json:"request_sha256"`
-		Decision *string `json:"decision"`
-		Code     *string `json:"match_code"`
-		Reason   *string `json:"reason"`
-		IssuedAt *int64  `json:"iat"`
+	var in spoken
+	if hasNull(payload) || json.Unmarshal(payload, &in, json.RejectUnknownMembers(true)) != nil || !in.complete() {
+		return word{reason: Malformed}
 	}
-	if hasNull(payload) || json.Unmarshal(payload, &in, json.RejectUnknownMembers(true)) != nil {
-		return bad
+	switch *in.Decision {
+	case "approve":
+		return in.approval(digits)
+	case "deny":
+		return in.denial()
+	default:
+		return word{reason: Malformed}
 	}
+}
+
+func (in spoken) complete() bool {
 	if in.V == nil || *in.V != 1 || in.Request == nil || in.Decision == nil || in.IssuedAt == nil {
-		return bad
+		return false
 	}
-	if _, err := ParseHash(*in.Request); err != nil {
-		return bad
-	}
+	_, err := ParseHash(*in.Request)
+	return err == nil
+}
+
+// approval demands the code exactly where one is asked for.
+func (in spoken) approval(digits int) word {
 	switch {
-	case *in.Decision == "approve" && in.Reason == nil && digits == 0 && in.Code == nil:
+	case in.Reason != nil:
+		return word{reason: Malformed}
+	case digits == 0 && in.Code == nil:
 		return word{request: *in.Request}
-	case *in.Decision == "approve" && in.Reason == nil && digits > 0 && in.Code != nil && codeForm.MatchString(*in.Code):
+	case digits > 0 && in.Code != nil && codeForm.MatchString(*in.Code):
 		return word{request: *in.Request, code: *in.Code}
-	case *in.Decision == "deny" && in.Code == nil && (in.Reason == nil || *in.Reason == ByPerson):
+	default:
+		return word{reason: Malformed}
+	}
+}
+
+func (in spoken) denial() word {
+	switch {
+	case in.Code != nil:
+		return word{reason: Malformed}
+	case in.Reason == nil || *in.Reason == ByPerson:
 		return word{request: *in.Request, reason: ByPerson}
-	case *in.Decision == "deny" && in.Code == nil && *in.Reason == NotMe:
+	case *in.Reason == NotMe:
 		return word{request: *in.Request, reason: NotMe}
 	default:
-		return bad
+		return word{reason: Malformed}
 	}
 }
 

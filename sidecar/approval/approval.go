@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -193,40 +194,44 @@ func (a Approval) Digits(dev device.ID) int {
 // refuses.
 func Check(before, after Approval) error {
 	switch {
-	case after.ID != before.ID || after.Client != before.Client || after.Account != before.Account || after.Number != before.Number:
-		return errors.New("an approval's id, client and person do not change")
-	case after.Action != before.Action || !after.Content.Equal(before.Content) || after.Risk != before.Risk || !sameFields(before.Fields, after.Fields):
-		return errors.New("what an approval asks does not change")
-	case after.MatchCode != before.MatchCode || after.SameDevice != before.SameDevice || after.WrongCodes < before.WrongCodes:
-		return errors.New("an approval's match code does not change, nor its wrong tries vanish")
+	case !sameQuestion(before, after):
+		return errors.New("whom an approval asks, and what, does not change")
+	case after.WrongCodes < before.WrongCodes:
+		return errors.New("wrong tries do not vanish")
 	case !before.State.May(after.State):
 		return fmt.Errorf("an approval does not go from %s to %s", before.State, after.State)
-	case after.State == Approved && (after.Answer == "" || after.Device == ""):
-		return errors.New("approved without an answer of a device")
-	case before.State == Approved && !after.State.Final() && (after.Answer != before.Answer || after.Device != before.Device || !after.Expires.Equal(before.Expires)):
-		return errors.New("an answer does not change")
-	case after.State == Redeemed && (before.State == Approved) && (after.Answer != before.Answer || after.Device != before.Device):
-		return errors.New("an answer does not change")
+	case !answered(before, after):
+		return errors.New("approved without an answer of a phone, or an answer changes")
 	case len(after.Issued) > maxIssued:
 		return fmt.Errorf("more than %d request objects of one approval", maxIssued)
 	}
 	return nil
 }
 
-// maxIssued is how many phones may open one approval.
-const maxIssued = 8
+func sameQuestion(a, b Approval) bool {
+	return a.ID == b.ID && a.Client == b.Client && a.Account == b.Account && a.Number == b.Number && a.Action == b.Action &&
+		a.Content.Equal(b.Content) && a.Risk == b.Risk && slices.Equal(a.Fields, b.Fields) &&
+		a.MatchCode == b.MatchCode && a.SameDevice == b.SameDevice
+}
 
-func sameFields(a, b []Field) bool {
-	if len(a) != len(b) {
+// answered reports whether there is an answer where one has to be, and none
+// takes the place of another.
+func answered(before, after Approval) bool {
+	if after.State != Approved && after.State != Redeemed {
+		return true
+	}
+	if after.Answer == "" || after.Device == "" {
 		return false
 	}
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
+	if before.State != Approved {
+		return true
 	}
-	return true
+	return after.Answer == before.Answer && after.Device == before.Device &&
+		(after.State == Redeemed || after.Expires.Equal(before.Expires))
 }
+
+// maxIssued is how many phones may open one approval.
+const maxIssued = 8
 
 // HashOf returns the SHA-256 of what will be executed.
 func HashOf(content []byte) Hash { return sha256.Sum256(content) }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/schleuse/schleuse/sidecar/account"
@@ -95,8 +96,9 @@ func (s *Service) action(client, name string) (Action, error) {
 // Run looks for changes of other replicas while somebody waits, and stores
 // that an approval's time ended, until ctx ends.
 func (s *Service) Run(ctx context.Context) error {
-	watched := make(chan error, 1)
-	go func() { watched <- s.Watch.Run(ctx) }()
+	var watch sync.WaitGroup
+	watch.Go(func() { s.Watch.Run(ctx) })
+	defer watch.Wait()
 	tick := time.NewTicker(lapseEvery)
 	defer tick.Stop()
 	for {
@@ -105,7 +107,6 @@ func (s *Service) Run(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			<-watched
 			return nil
 		case <-tick.C:
 		}

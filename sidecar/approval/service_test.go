@@ -228,9 +228,9 @@ func TestNothingButTheWholeWayRedeems(t *testing.T) {
 		"not me after all":     {notMeAfter, approval.ErrOver},
 		"voided with all":      {voidedAll, approval.ErrOver},
 		"expired, then asked":  {func(w *world, _ approval.Approval) { w.Pass(5 * time.Minute) }, approval.ErrOver},
-		"the realm is silent":  {after(func(w *world) { w.Realm.Break("Clearance", errors.New("down")) }), errDown},
-		"the audit is silent":  {after(func(w *world) { w.Audited.FailWith(errDown) }), errDown},
-		"the store is silent":  {after(func(w *world) { w.Memory.Break(errDown) }), errDown},
+		"the realm is silent":  {after(func(w *world) { w.Realm.Break("Clearance", errors.New("down")) }), nil},
+		"the audit is silent":  {after(func(w *world) { w.Audited.FailWith(errDown) }), nil},
+		"the store is silent":  {after(func(w *world) { w.Memory.Break(errDown) }), nil},
 		"the account is gone":  {after(func(w *world) { w.Realm.Break("Get", account.ErrNotFound) }), approval.ErrPerson},
 		"another idea of time": {after(func(w *world) { w.Pass(time.Hour) }), approval.ErrOver},
 	} {
@@ -242,7 +242,7 @@ func TestNothingButTheWholeWayRedeems(t *testing.T) {
 			if err == nil || receipt.JWS != "" {
 				t.Fatalf("redeemed: %+v, %v", receipt, err)
 			}
-			if tt.want != errDown && !errors.Is(err, tt.want) {
+			if tt.want != nil && !errors.Is(err, tt.want) {
 				t.Errorf("%v, want %v", err, tt.want)
 			}
 		})

@@ -128,14 +128,14 @@ func (w *Watch) wakeAll() {
 const maxChanges = 1000
 
 // Run asks for changes while somebody waits, until ctx ends.
-func (w *Watch) Run(ctx context.Context) error {
+func (w *Watch) Run(ctx context.Context) {
 	w.mu.Lock()
 	first := w.begin()
 	w.mu.Unlock()
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-first:
 			w.follow(ctx)
 		}

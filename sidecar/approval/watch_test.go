@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,13 +22,11 @@ func inBubble(t *testing.T, test func(t *testing.T, w *world, ctx context.Contex
 		w.Pass(time.Since(w.Clock()))
 		w.change(w.Phone.ID, func(d *device.Device) { d.CoolUntil = time.Time{} })
 		ctx, stop := context.WithCancel(t.Context())
-		done := make(chan error, 1)
-		go func() { done <- w.Watch.Run(ctx) }()
+		var run sync.WaitGroup
+		run.Go(func() { w.Watch.Run(ctx) })
 		test(t, w, ctx)
 		stop()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
+		run.Wait()
 		if n := w.Watch.Waiting(); n != 0 {
 			t.Errorf("%d wait still", n)
 		}
@@ -102,7 +101,7 @@ func TestTheDatabaseIsAskedOnlyWhileSomebodyWaits(t *testing.T) {
 		watch := approval.Watch{Changes: asked, Log: slog.New(slog.DiscardHandler)}
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
-		go func() { _ = watch.Run(ctx) }()
+		go watch.Run(ctx)
 		time.Sleep(time.Minute)
 		if asked.n != 0 {
 			t.Errorf("asked %d times for nobody", asked.n)
@@ -133,9 +132,8 @@ func TestTheDatabaseIsAskedOnlyWhileSomebodyWaits(t *testing.T) {
 
 // counting is a database in which nothing changes, or that is down at times.
 type counting struct {
-	n     int
-	first int64
-	down  func(n int) bool
+	n    int
+	down func(n int) bool
 }
 
 func (c *counting) Since(_ context.Context, mark int64, limit int) ([]approval.Change, int64, error) {
@@ -155,7 +153,7 @@ func TestTheWatchOutlivesADatabaseThatIsDown(t *testing.T) {
 		watch := approval.Watch{Changes: asked, Log: slog.New(slog.DiscardHandler)}
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
-		go func() { _ = watch.Run(ctx) }()
+		go watch.Run(ctx)
 		w, err := watch.Join("x")
 		if err != nil {
 			t.Fatal(err)

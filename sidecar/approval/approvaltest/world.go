@@ -21,7 +21,7 @@ import (
 )
 
 // Start is when a World begins.
-var Start = time.Date(2026, 12, 1, 8, 0, 0, 123456000, time.UTC) //nolint:gochecknoglobals // a constant in all but name
+var Start = time.Date(2026, 12, 1, 8, 0, 0, 123456000, time.UTC)
 
 // Who and what there is in a World.
 const (
