@@ -28,9 +28,11 @@ type Config struct {
 	// service that is called; one of the two.
 	Outbox  string  `yaml:"outbox"`
 	Webhook Webhook `yaml:"webhook"`
-	// Tries is how many wrong codes one sign-in or registration bears, 1 to
-	// 20, TriesPerAddress how many come from one address, 1 to 1000, until none
-	// is taken for Lock, 1 minute to 90 days.
+	// Tries is how many wrong codes one sign-in or registration bears, until
+	// none is taken for Lock, 1 minute to 90 days; and how many one browser
+	// brings a day (UTC) before there is one of these. 1 to 20.
+	// TriesPerAddress is how many come from one address (IPv6: a /64; a /48
+	// bears four times as many) a day (UTC), 1 to 1000.
 	Tries           int           `yaml:"tries"`
 	TriesPerAddress int           `yaml:"tries_per_address"`
 	Lock            time.Duration `yaml:"lock"`
@@ -51,7 +53,7 @@ const day = 24 * time.Hour
 
 func defaults() Config {
 	return Config{
-		Valid: 60 * day, Again: 7 * day, Tries: 5, TriesPerAddress: 20, Lock: day,
+		Valid: 60 * day, Again: 7 * day, Tries: 5, TriesPerAddress: 100, Lock: day,
 		OrdersPerAddress: 5, LettersPerHour: 500, FromAge: member.OwnAccountAge,
 	}
 }

@@ -42,13 +42,12 @@ func (s *step) order(ctx context.Context, a *flow.Attempt) (flow.Outcome, error)
 			return ask(a, "", *problem), nil
 		}
 	}
-	today := s.host.Now().Truncate(day)
-	taken, err := s.host.Counters.Take(ctx, s.orders(a.Address, today)...)
+	taken, err := s.host.Counters.Take(ctx, s.orders(a.Address)...)
 	if err != nil {
 		return later(err)
 	}
 	if !taken.OK {
-		return ask(a, "", flow.Problem{Key: "problem.orders", Args: map[string]any{"Wait": s.left(today.Add(day))}}), nil
+		return ask(a, "", flow.Problem{Key: "problem.orders", Args: map[string]any{"Wait": s.left(s.tomorrow())}}), nil
 	}
 	if err := s.queue(ctx, a); err != nil {
 		return later(err)
@@ -83,21 +82,30 @@ func (s *step) hindrance(ctx context.Context, a *flow.Attempt) (*flow.Problem, e
 	return &flow.Problem{Key: "problem.under_way", Args: map[string]any{"From": last.Next}}, nil
 }
 
-// manifold is how much more an IPv6 network orders than one of the /64 that
+// manifold is how much more an IPv6 network bears than one of the /64 that
 // addresses are counted by.
 const manifold = 4
 
 // orders bound what one address orders, and one IPv6 network, as each letter
-// costs, and disturbs whoever gets it. The day is part of the subject: counters
-// forget after the last try, so that one order now and then would add up for
-// ever.
-func (s *step) orders(address netip.Prefix, today time.Time) []extension.Limit {
-	limit := func(name string, of netip.Prefix, most int) extension.Limit {
-		return extension.Limit{Name: name, Subject: of.String() + " " + today.UTC().Format(time.DateOnly), Max: most, Window: day}
-	}
-	out := []extension.Limit{limit("orders", address, s.config.OrdersPerAddress)}
+// costs, and disturbs whoever gets it.
+func (s *step) orders(address netip.Prefix) []extension.Limit {
+	return s.perNetwork("orders", address, s.config.OrdersPerAddress)
+}
+
+// perNetwork are the limits a day of an address and of its IPv6 network.
+func (s *step) perNetwork(name string, address netip.Prefix, most int) []extension.Limit {
+	out := []extension.Limit{s.today(name, address.String(), most)}
 	if wide := flow.Network(address); wide != address {
-		out = append(out, limit("orders.network", wide, manifold*s.config.OrdersPerAddress))
+		out = append(out, s.today(name+".network", wide.String(), manifold*most))
 	}
 	return out
 }
+
+// today makes a limit of the day, in UTC: counters forget after the last try,
+// so that without the day one now and then would add up for ever.
+func (s *step) today(name, subject string, most int) extension.Limit {
+	return extension.Limit{Name: name, Subject: subject + " " + s.host.Now().UTC().Format(time.DateOnly), Max: most, Window: day}
+}
+
+// tomorrow is when the limits of today end.
+func (s *step) tomorrow() time.Time { return s.host.Now().Truncate(day).Add(day) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -104,7 +105,7 @@ func TestOneOfManyUsesACode(t *testing.T) {
 }
 
 func TestNobodyUsesUpTheTriesOfAnother(t *testing.T) {
-	s := open(t, "")
+	s := open(t, "tries_per_address: 20")
 	plant(flow.Registration, right, 60*day)(s.Stage)
 	for i := range 40 { // somebody who knows the number
 		s.says(s.draft("192.0.2.7/32"), extensiontest.Post("code", letter.NewCode()))
@@ -145,17 +146,75 @@ func TestASlipIsNoTry(t *testing.T) {
 	}
 }
 
-func TestTwentyWrongFromAnAddress(t *testing.T) {
-	s := open(t, "")
-	plant(flow.Registration, right, 60*day)(s.Stage)
-	for i := range 21 {
+// A day's figure is one of a day: a wrong code now and then does not add up,
+// and who is shut out is told when that day ends.
+func TestAnAddressBearsWrongCodesPerDay(t *testing.T) {
+	s := open(t, "tries_per_address: 20")
+	for i := range 25 {
+		if got := s.says(s.draft("192.0.2.7/32"), extensiontest.Post("code", other)); got != "problem.wrong" {
+			t.Fatalf("day %d: %s", i+1, got)
+		}
+		s.Clock.Pass(23 * time.Hour)
+	}
+	s.Clock.Pass(s.Clock.Now().Truncate(day).Add(day).Sub(s.Clock.Now()))
+	for i := range 20 {
+		if got := s.says(s.draft("192.0.2.7/32"), extensiontest.Post("code", other)); got != "problem.wrong" {
+			t.Fatalf("try %d: %s", i+1, got)
+		}
+	}
+	s.Clock.Pass(6 * time.Hour)
+	a := s.draft("192.0.2.7/32")
+	out, err := s.Step.Resume(t.Context(), a, extensiontest.Post("code", other))
+	if err != nil || len(out.View.Problems) != 1 || out.View.Problems[0].Key != "problem.locked" || out.View.Problems[0].Args["Wait"] != 18*time.Hour {
+		t.Errorf("got %+v, %v", out, err)
+	}
+	s.Clock.Pass(18 * time.Hour)
+	if got := s.says(a, extensiontest.Post("code", other)); got != "problem.wrong" {
+		t.Errorf("the next day: %s", got)
+	}
+}
+
+// A provider gives a customer up to 65,536 addresses as they are counted.
+func TestANetworkBearsFourTimesAsManyWrongCodes(t *testing.T) {
+	s := open(t, "tries_per_address: 2")
+	for i := range 9 {
 		want := "problem.wrong"
-		if i == 20 {
+		if i == 8 {
 			want = "problem.locked"
 		}
-		if got := s.says(s.draft("192.0.2.7/32"), extensiontest.Post("code", other)); got != want {
+		if got := s.says(s.draft(fmt.Sprintf("2001:db8:1:%x::/64", i)), extensiontest.Post("code", other)); got != want {
 			t.Errorf("try %d: %s, want %s", i+1, got, want)
 		}
+	}
+	if got := s.says(s.draft("2001:db8:2::/64"), extensiontest.Post("code", other)); got != "problem.wrong" {
+		t.Errorf("elsewhere: %s", got)
+	}
+}
+
+// Of those who share an address, who types wrong codes uses up their own tries.
+func TestABrowserUsesUpItsOwnTries(t *testing.T) {
+	s := open(t, "")
+	plant(flow.Registration, right, 60*day)(s.Stage)
+	from := func(browser string) *flow.Attempt {
+		a := s.draft("192.0.2.7/32")
+		a.Browser = browser
+		return a
+	}
+	for i := range 40 {
+		want := "problem.wrong"
+		if i >= 5 {
+			want = "problem.locked"
+		}
+		if got := s.says(from("one"), extensiontest.Post("code", other)); got != want {
+			t.Errorf("try %d: %s, want %s", i+1, got, want)
+		}
+	}
+	if got := s.says(from("another"), extensiontest.Post("code", right)); got != "keep" {
+		t.Errorf("a neighbour: %s", got)
+	}
+	s.Clock.Pass(day)
+	if got := s.says(from("one"), extensiontest.Post("code", right)); got != "keep" {
+		t.Errorf("a day later: %s", got)
 	}
 }
 

@@ -123,7 +123,7 @@ func (s *step) redeem(ctx context.Context, a *flow.Attempt, c code, typed string
 		return later(err)
 	}
 	if problem != "" {
-		return ask(a, typed, flow.Problem{Field: "code", Key: "problem." + problem, Args: map[string]any{"Wait": s.left(taken.Until)}}), nil
+		return ask(a, typed, flow.Problem{Field: "code", Key: "problem." + problem, Args: map[string]any{"Wait": s.left(s.free(taken))}}), nil
 	}
 	return out, nil
 }
@@ -190,15 +190,29 @@ func (s *step) record(ctx context.Context, a *flow.Attempt, result string) error
 	})
 }
 
-// tries bound guessing, by browser and address. They never count for a person:
-// nobody who knows a number may use up somebody else's tries.
+// ofAttempt is the limit of an attempt, the only one that outlives a day.
+const ofAttempt = "wrong.attempt"
+
+// tries bound guessing, by browser, address and IPv6 network. They never count
+// for a person: nobody who knows a number may use up somebody else's tries.
 func (s *step) tries(a *flow.Attempt) []extension.Limit {
-	limits := []extension.Limit{{Name: "wrong.address", Subject: a.Address.String(), Max: s.config.TriesPerAddress, Window: s.config.Lock}}
-	if a.ID == "" { // of a draft a browser may bring as many as it likes
-		return limits
+	limits := s.perNetwork("wrong.address", a.Address, s.config.TriesPerAddress)
+	switch {
+	case a.ID != "":
+		about := extension.Subject{Number: a.Number, Account: a.Account}
+		return append(limits, extension.Limit{Name: ofAttempt, Subject: string(a.ID), Max: s.config.Tries, Window: s.config.Lock, About: about})
+	case a.Browser != "": // of a draft it may bring as many as it likes
+		return append(limits, s.today("wrong.browser", a.Address.String()+" "+a.Browser, s.config.Tries))
 	}
-	about := extension.Subject{Number: a.Number, Account: a.Account}
-	return append(limits, extension.Limit{Name: "wrong.attempt", Subject: string(a.ID), Max: s.config.Tries, Window: s.config.Lock, About: about})
+	return limits
+}
+
+// free is when a code is taken again.
+func (s *step) free(t extension.Taken) time.Time {
+	if t.Limit == ofAttempt {
+		return t.Until
+	}
+	return s.tomorrow()
 }
 
 // left is how long it is until then, as a page says it.

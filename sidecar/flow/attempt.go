@@ -84,6 +84,7 @@ type Attempt struct {
 	Account  account.ID   // empty until Keycloak's login is through
 	Session  account.SID  // likewise
 	Address  netip.Prefix // where the request comes from, IPv6 as /64; for counters only
+	Browser  string       // of a draft: an image of what the browser holds, or empty; for counters only, as it may drop that
 	Language string       // "de" or "en"
 	Step     StepName     // the step that is asked
 	Kinds    []string     // kinds of the proofs given so far

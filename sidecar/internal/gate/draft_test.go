@@ -1,16 +1,17 @@
 package gate_test
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/schleuse/schleuse/sidecar/flow"
+	"github.com/schleuse/schleuse/sidecar/flow/flowtest"
 )
 
 func TestProblemsOfTheAnswerThatKeptADraftAreShown(t *testing.T) {
@@ -77,21 +78,42 @@ func TestOneDraftIsKeptOnce(t *testing.T) {
 		form.Set("schleuse_turn", fmt.Sprintf("ABCDEFGHIJ%03d", i))
 		b.post(page.action(), form).want(http.StatusOK).shows("ask for digits")
 	}
-	if n, facts := w.attempts.Len(), w.audit.Actions(); n != 1 || !slices.Equal(facts, []string{"registration.begun"}) {
+	if n, facts := w.attempts.Len(), w.audit.Actions(); n != 1 || len(facts) != 0 {
 		t.Errorf("%d attempts, audit %q", n, facts)
 	}
 }
 
-func TestWhatIsNotStoredHasNotBegun(t *testing.T) {
+// Anybody begins with any number, and is refused by a step, as often as they
+// like: the record of what happened does not grow by it.
+func TestWhoProvesNothingLeavesNoEntry(t *testing.T) {
 	w := registering(t)
-	w.attempts.PerAddress = 1
-	b := w.browser()
-	b.kept(b.register(authURL("app")))
-	other := w.browser()
-	page := other.draft(other.get(authURL("app")), "number", "A123456780", "register", "1").want(http.StatusOK)
-	other.draft(page, "digits", "1").want(http.StatusTooManyRequests)
-	if n := strings.Count(strings.Join(w.audit.Actions(), " "), "registration.begun"); n != 1 {
-		t.Errorf("%d entries of beginnings, want 1", n)
+	for range 5 {
+		b := w.browser()
+		page := b.draft(b.register(authURL("app")), "digits", "1").want(http.StatusOK)
+		b.answer(b.answer(page, "digits", "1"), "digits", "1") // and the card is shut
+	}
+	if facts := w.audit.Actions(); w.attempts.Len() != 5 || len(facts) != 0 {
+		t.Errorf("%d attempts, audit %q", w.attempts.Len(), facts)
+	}
+}
+
+// A step can tell browsers apart before anything is stored, for its counters.
+func TestADraftKnowsItsBrowser(t *testing.T) {
+	var seen []string
+	w := registering(t, func(e *flow.Engine) {
+		c := e.Chambers["egk"]
+		c.Step = flowtest.Step{OnResume: func(_ context.Context, a *flow.Attempt, _ flow.Input) (flow.Outcome, error) {
+			seen = append(seen, a.Browser)
+			return flow.Show(flow.View{Page: "ask"}), nil
+		}}
+		e.Chambers["egk"] = c
+	})
+	one, two := w.browser(), w.browser()
+	one.draft(one.register(authURL("app")), "digits", "1")
+	page := two.register(authURL("app"))
+	two.draft(two.draft(page, "digits", "1"), "digits", "2")
+	if len(seen) != 3 || seen[0] == "" || seen[0] == seen[1] || seen[1] != seen[2] {
+		t.Errorf("browsers %q", seen)
 	}
 }
 

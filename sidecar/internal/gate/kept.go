@@ -18,7 +18,9 @@ const goesOn = 30 * time.Minute
 
 // progress writes what has changed in an attempt that is no login. Those of a
 // login are told by its end. Once it is known whose account it is, what was
-// proved is told with it: the role may come much later, or not at all.
+// proved is told with it: the role may come much later, or not at all. Who has
+// proved nothing is refused without a word: that costs them nothing, and they
+// could fill the record with it.
 func (h *handler) progress(ctx context.Context, before, now flow.Record) error {
 	if now.Flow == flow.Login {
 		return nil
@@ -35,8 +37,10 @@ func (h *handler) progress(ctx context.Context, before, now flow.Record) error {
 			errs = append(errs, entry("passed", step, "ok"))
 		}
 	}
-	for _, step := range now.Denied[min(len(before.Denied), len(now.Denied)):] {
-		errs = append(errs, entry("denied", step, "refused"))
+	if len(now.Proofs) > 0 || now.Flow.Holds() {
+		for _, step := range now.Denied[min(len(before.Denied), len(now.Denied)):] {
+			errs = append(errs, entry("denied", step, "refused"))
+		}
 	}
 	if now.Status == flow.Parked && before.Status != flow.Parked {
 		errs = append(errs, entry("parked", now.DenyStep, "ok"))
