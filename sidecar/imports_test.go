@@ -27,6 +27,8 @@ func layers() []layer {
 	return []layer{
 		{name: "fault", dirs: []string{"sidecar/fault"}},
 		{name: "domain", dirs: []string{"sidecar/account", "sidecar/approval", "sidecar/audit", "sidecar/device", "sidecar/flow", "sidecar/ident", "sidecar/member", "sidecar/notify"}, may: []string{"fault"}},
+		// Backends take it into their own programs, with nothing of the house.
+		{name: "client", dirs: []string{"sidecar/client"}},
 		{name: "extension", dirs: []string{"sidecar/extension"}, may: []string{"fault", "domain"}},
 		// The suite of the extensions renders their pages and reads their configuration as the program does.
 		{name: "extensiontest", dirs: []string{"sidecar/extension/extensiontest"}, may: []string{"fault", "domain", "extension", "internal"}},
@@ -154,6 +156,8 @@ func TestVerdict(t *testing.T) {
 		{"extensions/egk", "sidecar/flow", true},
 		{"sidecar/cmd/schleuse", "extensions/egk", true},
 		{"sidecar/command", "e2e/stage", false},
+		{"sidecar/client", "sidecar/approval", false},
+		{"e2e/webcenter", "sidecar/client", true},
 		{"sidecar/internal/store/storetest", "e2e/stage", true},
 		{"e2e/stage", "sidecar/internal/gate", true},
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -14,10 +15,11 @@ import (
 	"github.com/schleuse/schleuse/sidecar/approval/approvaltest"
 	"github.com/schleuse/schleuse/sidecar/client"
 	"github.com/schleuse/schleuse/sidecar/device/devicetest"
+	"github.com/schleuse/schleuse/sidecar/internal/api/approvals/approvalstest"
 )
 
 // sign makes a receipt by any key in any name.
-func sign(t *testing.T, key any, alg jose.SignatureAlgorithm, typ, kid string, claims map[string]any) string {
+func sign(t *testing.T, key any, alg jose.SignatureAlgorithm, typ, kid string, claims any) string {
 	t.Helper()
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: key},
 		(&jose.SignerOptions{}).WithType(jose.ContentType(typ)).WithHeader("kid", kid))
@@ -113,4 +115,30 @@ func TestNewKeyIsReadWhenItSigns(t *testing.T) {
 	if _, err := w.Backend.Redeem(t.Context(), expected(b)); err != nil {
 		t.Error(err)
 	}
+}
+
+// Nothing but a receipt by the published key is believed, however it looks.
+func FuzzVerify(f *testing.F) {
+	s := &stage{TB: f}
+	api := approvalstest.New(s)
+	f.Cleanup(s.end)
+	key := devicetest.NewKey()
+	api.Receipts = approvaltest.KeysOf("receipt-2", key)
+	backend := &client.Client{URL: api.URL, ID: "backend", HTTP: http.DefaultClient, Now: api.Clock}
+	want := client.Expected{ID: "id", Action: "adresse", Content: client.HashOf(nil)}
+	f.Add("eyJhbGciOiJub25lIn0.e30.", "{}")
+	f.Add("eyJhbGciOiJFUzI1NiIsInR5cCI6ImFwcHJvdmFsLXJlY2VpcHQrand0Iiwia2lkIjoicmVjZWlwdC0yIn0.e30.AAAA", `{"aud":"backend","jti":"id"}`)
+	f.Fuzz(func(t *testing.T, receipt, claims string) {
+		if got, err := backend.Verify(t.Context(), receipt, want); !errors.Is(err, client.ErrReceipt) {
+			t.Fatalf("%+v %v", got, err)
+		}
+		if !json.Valid([]byte(claims)) {
+			return
+		}
+		signed := sign(t, key, jose.ES256, client.ReceiptType, "receipt-2", json.RawMessage(claims))
+		got, err := backend.Verify(t.Context(), signed, want)
+		if err != nil && !errors.Is(err, client.ErrReceipt) || err == nil && (got.ID != "id" || got.Content != want.Content) {
+			t.Fatalf("%+v %v", got, err)
+		}
+	})
 }

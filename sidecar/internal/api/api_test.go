@@ -198,6 +198,16 @@ func TestFailuresAreTold(t *testing.T) {
 	}
 }
 
+func TestBodyWhereNoneBelongsIsRefused(t *testing.T) {
+	s, _ := serve(t, failing(nil))
+	if a := do(t, "GET", s.URL+"/v1/fails", ""); a.status != 204 {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	if a := do(t, "GET", s.URL+"/v1/fails", "{}"); a.status != 400 {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+}
+
 func TestEveryKindHasItsStatus(t *testing.T) {
 	for kind, want := range map[fault.Kind]int{
 		fault.Internal: 500, fault.Invalid: 400, fault.Unauthenticated: 401, fault.Forbidden: 403, fault.NotFound: 404,
