@@ -216,8 +216,12 @@ func TestNamesAndUse(t *testing.T) {
 func TestPushes(t *testing.T) {
 	b, p := registered(t)
 	for _, bad := range []device.Push{
-		{Channel: "fcm"}, {Token: "t"}, {Channel: "fcm", Token: strings.Repeat("x", 4097)}, {Channel: "fcm", Token: "a b"},
-		{Channel: strings.Repeat("x", 41), Token: "t"}, {Channel: "f\n", Token: "t"},
+		{Channel: "fcm"},
+		{Token: "t"},
+		{Channel: "fcm", Token: strings.Repeat("x", 4097)},
+		{Channel: "fcm", Token: "a b"},
+		{Channel: strings.Repeat("x", 41), Token: "t"},
+		{Channel: "f\n", Token: "t"},
 	} {
 		if err := b.RegisterPush(t.Context(), p.ID, bad); !errors.Is(err, device.ErrPush) {
 			t.Errorf("%+v: %v", bad, err)

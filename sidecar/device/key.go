@@ -24,7 +24,7 @@ const coordinate = 32
 const maxJWK = 512
 
 // b64 is base64url without padding, and without bits that mean nothing.
-var b64 = base64.RawURLEncoding.Strict()
+var b64 = base64.RawURLEncoding.Strict() //nolint:gochecknoglobals // an encoding, never changed
 
 // decode reads base64url of which each value has one form: without the line
 // breaks either that the library skips.

@@ -35,14 +35,21 @@ type Store interface {
 // other; before is the zero Device for a new phone. Whose a phone is never
 // changes, and its state goes only where State.Follows lets it.
 func CheckChange(before, after Device) error {
-	switch {
-	case !after.State.Follows(before.State):
+	if !after.State.Follows(before.State) {
 		return errors.New("a phone does not go from " + before.State.String() + " to " + after.State.String())
-	case before.ID != "" && (after.ID != before.ID || after.Account != before.Account || after.Number != before.Number):
+	}
+	if before.ID != "" && (after.ID != before.ID || after.Account != before.Account || after.Number != before.Number) {
 		return errors.New("whose a phone is does not change")
-	case after.ID == "" || after.Account == "" || after.Number == "" || after.Key.Public() == nil || after.Created.IsZero():
+	}
+	return after.whole()
+}
+
+// whole says what a phone that is kept lacks.
+func (d Device) whole() error {
+	switch {
+	case d.ID == "" || d.Account == "" || d.Number == "" || d.Key.Public() == nil || d.Created.IsZero():
 		return errors.New("a phone without id, owner, key or time")
-	case after.State != Blocked && after.Password.Hash == "":
+	case d.State != Blocked && d.Password.Hash == "":
 		return errors.New("a phone without a device password")
 	default:
 		return nil

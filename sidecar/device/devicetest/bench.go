@@ -106,7 +106,7 @@ func (b *Bench) Caller() device.Caller {
 // Permit gives a permit that rests on these kinds of proof.
 func (b *Bench) Permit(ctx context.Context, kinds ...string) error {
 	now := b.Clock()
-	return b.Phones.Give(ctx, device.Permit{
+	return b.Permits.Give(ctx, device.Permit{
 		Session: b.Session, Client: Client, Account: Erika, Number: Number, Kinds: kinds, Proof: string(device.NewID()),
 		Given: now, Expires: now.Add(device.PermitLife),
 	})

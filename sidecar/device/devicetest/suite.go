@@ -25,9 +25,9 @@ type Stores struct {
 var start = time.Date(2026, 12, 1, 8, 0, 0, 123456000, time.UTC)
 
 const (
-	erika  account.ID = "erika-1"
-	number            = "A123456780"
-	racers            = 32
+	erika  = Erika
+	number = Number
+	racers = 32
 )
 
 // world is what each test of the suite has.
@@ -81,6 +81,8 @@ func suite() map[string]func(*testing.T, *world) {
 		"a blocked phone is forgotten after 400 days":     forgotten,
 		"no more phones are kept than may be":             bounded,
 		"what is malformed is refused":                    malformed,
+		"wrong passwords at once are all counted":         wrongAtOnce,
+		"of registrations at once one has the permit":     registerAtOnce,
 	}
 }
 
@@ -561,4 +563,52 @@ func malformed(t *testing.T, w *world) {
 	}
 	_, err := w.Look(t.Context(), "sid", "app")
 	must(t, err)
+}
+
+// bench is a service over the stores of this suite.
+func (w *world) bench(t *testing.T) *Bench {
+	t.Helper()
+	b := NewBench(start)
+	b.Store, b.Permits = w.Store, w.Permits
+	must(t, b.Permit(t.Context(), device.ByNect))
+	return b
+}
+
+// wrongAtOnce: however many guess at once, no more are compared than may be.
+func wrongAtOnce(t *testing.T, w *world) {
+	b := w.bench(t)
+	p, err := b.Register(t.Context())
+	must(t, err)
+	var mu sync.Mutex
+	wrong := 0
+	race(t, racers, device.ErrLocked, func(i int) error {
+		m := p.Message(device.Answer, i)
+		err := b.CheckPassword(t.Context(), p.ID, m, b.Keys.Secret(m, device.ForPassword, fmt.Sprint("guess ", i)))
+		if !errors.Is(err, device.ErrFactors) {
+			return err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		wrong++
+		return nil
+	})
+	d, err := w.Get(t.Context(), p.ID)
+	must(t, err)
+	// The try after the last one may lock before the last one is told to be wrong.
+	if d.State != device.Locked || wrong > b.Settings.Tries || d.Password.Wrong != b.Settings.Tries {
+		t.Errorf("%d were compared and %d counted, %s", wrong, d.Password.Wrong, d.State)
+	}
+}
+
+func registerAtOnce(t *testing.T, w *world) {
+	b := w.bench(t)
+	n := race(t, racers, device.ErrNoPermit, func(int) error {
+		_, err := b.Register(t.Context())
+		return err
+	})
+	all, err := w.Of(t.Context(), Erika)
+	must(t, err)
+	if n != 1 || len(all) != 1 {
+		t.Errorf("%d registered, %d kept", n, len(all))
+	}
 }

@@ -109,7 +109,7 @@ func (s permits) Use(ctx context.Context, sid account.SID, client string,
 		if err != nil {
 			return err
 		}
-		phones := devices{s.Store}
+		phones := devices(s)
 		before, err := phones.of(ctx, tx, p.Account)
 		if err != nil {
 			return err
