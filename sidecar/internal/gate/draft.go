@@ -253,15 +253,12 @@ func repeatable(q asked) bool {
 	return err == nil && ask.Object == wire.NoObject
 }
 
-// carried reports whether a page cannot be had again by asking for its address.
-func carried(q asked) bool { return q.Method != http.MethodGet || q.Draft.Flow != flow.Login }
-
 func (h *handler) showDraft(w http.ResponseWriter, r *http.Request, x *exchange, q asked, p flow.Position) error {
 	target := wire.Target{Path: q.Path, Query: q.Query}.String()
 	view := p.Outcome.View
 	page := web.Page{
 		Set: string(p.Step), Name: view.Page, Data: view.Data, Problems: view.Problems,
-		Action: target, Step: p.At, Steps: p.Of, Back: target, Carried: carried(q),
+		Action: target, Step: p.At, Steps: p.Of, Back: target, Fixed: q.Method != http.MethodGet,
 	}
 	if p.Choice {
 		page.Ways = []web.Link{{Field: waysField, Key: "way.other"}}
@@ -280,7 +277,7 @@ func (h *handler) showDraftWays(w http.ResponseWriter, r *http.Request, x *excha
 	q.Ways = true
 	target := wire.Target{Path: q.Path, Query: q.Query}.String()
 	return h.renderDraft(w, r, x, q, web.Page{
-		Name: "ways", Data: wayRows(list), Action: target, Back: target, Carried: carried(q),
+		Name: "ways", Data: wayRows(list), Action: target, Back: target, Fixed: q.Method != http.MethodGet,
 		Ways: []web.Link{{Field: backField, Key: "way.back"}},
 	})
 }
