@@ -10,6 +10,7 @@ import (
 	"github.com/schleuse/schleuse/sidecar/fault"
 	"github.com/schleuse/schleuse/sidecar/flow"
 	"github.com/schleuse/schleuse/sidecar/internal/gate/wire"
+	"github.com/schleuse/schleuse/sidecar/internal/web"
 )
 
 // requestField is the hidden input by which a POST to Keycloak's path is the
@@ -81,6 +82,9 @@ func (h *handler) numberAnswered(w http.ResponseWriter, r *http.Request, x *exch
 	x.client = q.Client
 	if len(x.cookies.Own()) == 0 {
 		return true, fault.New(fault.Invalid, "cookies", nil)
+	}
+	if form.Has(web.LanguageField) {
+		return true, h.runDraft(w, h.Pages.Speak(w, r, form.Get(web.LanguageField)), x, q, drafting{ways: q.Ways})
 	}
 	return true, h.runDraft(w, r, x, q, h.drafting(w, r, q, in))
 }

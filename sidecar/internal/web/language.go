@@ -67,18 +67,29 @@ func (p *Pages) SwitchLanguage() http.Handler {
 			return
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, 4*maxBack)
-		chosen := r.PostFormValue("l")
-		if slices.Contains(p.brand.Languages, chosen) {
-			//nolint:gosec // no secret: Secure would lose the choice where TLS ends elsewhere
-			http.SetCookie(w, &http.Cookie{
-				Name: languageCookie, Value: chosen, Path: "/", HttpOnly: true,
-				SameSite: http.SameSiteLaxMode, MaxAge: int((365 * 24 * time.Hour).Seconds()),
-			})
-		}
+		p.Speak(w, r, r.PostFormValue("l"))
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("Location", localPath(r.PostFormValue("back")))
 		w.WriteHeader(http.StatusSeeOther)
 	}))
+}
+
+// Speak remembers the language that a person has chosen, and returns the
+// request as it comes with that choice. What is none of the operator's languages
+// changes nothing.
+func (p *Pages) Speak(w http.ResponseWriter, r *http.Request, chosen string) *http.Request {
+	if !slices.Contains(p.brand.Languages, chosen) {
+		return r
+	}
+	//nolint:gosec // no secret: Secure would lose the choice where TLS ends elsewhere
+	c := &http.Cookie{
+		Name: languageCookie, Value: chosen, Path: "/", HttpOnly: true,
+		SameSite: http.SameSiteLaxMode, MaxAge: int((365 * 24 * time.Hour).Seconds()),
+	}
+	http.SetCookie(w, c)
+	spoken := r.Clone(r.Context())
+	spoken.Header.Set("Cookie", languageCookie+"="+chosen+"; "+r.Header.Get("Cookie"))
+	return spoken
 }
 
 // localPath returns a path with query on this very host, or "/". Browsers

@@ -153,3 +153,29 @@ func FuzzLanguageIsOneOfOurs(f *testing.F) {
 		}
 	})
 }
+
+// A page that carries its place changes the language by the same form, and what
+// answers it speaks it at once.
+func TestACarriedPageKeepsItsPlace(t *testing.T) {
+	p := open(t)
+	page := web.Page{Name: "done", Next: "/x", Action: "/here", Carried: true, Hidden: []web.Field{{Name: "place", Value: "sealed"}}}
+	body := get(p, "/", page).Body.String()
+	for _, part := range []string{`<form class="switch" method="post" action="/here">`, `name="place" value="sealed"`, `name="schleuse_lang" value="en"`} {
+		if !strings.Contains(body, part) {
+			t.Errorf("no %s", part)
+		}
+	}
+	if strings.Contains(body, web.LanguagePath) || strings.Contains(body, `name="back"`) {
+		t.Error("the page's address is asked for again")
+	}
+	r := httptest.NewRequest(http.MethodPost, "/here", nil)
+	r.Header.Set("Cookie", "schleuse-lang=de; other=1")
+	w := httptest.NewRecorder()
+	if got := p.Speak(w, r, "en"); p.Language(got) != "en" || !strings.Contains(w.Header().Get("Set-Cookie"), "schleuse-lang=en") {
+		t.Errorf("speaks %s, %q", p.Language(got), w.Header())
+	}
+	w = httptest.NewRecorder()
+	if got := p.Speak(w, r, "fr"); p.Language(got) != "de" || w.Header().Get("Set-Cookie") != "" {
+		t.Errorf("speaks %s, %q", p.Language(got), w.Header())
+	}
+}

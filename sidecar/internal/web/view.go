@@ -43,6 +43,11 @@ type Page struct {
 	// Back is the path that shows this page again after a change of language;
 	// "" = the request's own URL.
 	Back string
+	// Carried says that the form's hidden inputs carry where the person stands,
+	// and that a GET would lose it: then the change of language is a form of the
+	// same kind, with LanguageField; who handles that calls Speak and shows the
+	// page again.
+	Carried bool
 	// Fixed says that the page cannot be shown again by a GET (it stems from
 	// a form of somebody else's): then it offers no change of language.
 	Fixed bool
@@ -51,6 +56,10 @@ type Page struct {
 // MoreField is the name under which a form asks for more time. Such a form is
 // no answer to the page's question.
 const MoreField = "schleuse_more"
+
+// LanguageField is the name under which a form asks for another language. Such
+// a form is no answer to the page's question.
+const LanguageField = "schleuse_lang"
 
 // Field is a hidden input.
 type Field struct{ Name, Value string }
