@@ -22,6 +22,7 @@ const (
 	pollTime  = 30 * time.Second // for one turn of waiting
 	maxAnswer = 1 << 20          // bytes
 	maxTries  = 5                // of a call that may be repeated
+	shortPoll = 3                // pause as after so many tries, where the API did not wait
 )
 
 // Client calls the Approvals API. It is safe for concurrent use; its fields are
@@ -76,8 +77,15 @@ func (c *Client) Wait(ctx context.Context, id string) (Approval, error) {
 		tries: forEver, time: pollTime + callTime,
 	}
 	for {
+		begun := time.Now()
 		if a, err := c.approval(ctx, poll); err != nil || a.State != Pending {
 			return a, err
+		}
+		if time.Since(begun) >= time.Second {
+			continue
+		}
+		if err := pause(ctx, shortPoll, nil); err != nil { // the API stops
+			return Approval{}, err
 		}
 	}
 }

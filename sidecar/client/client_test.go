@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -175,6 +176,23 @@ func TestWaitComesAgain(t *testing.T) {
 	go w.person(a.ID)
 	if now, err := w.Backend.Wait(t.Context(), a.ID); err != nil || now.State != client.Approved {
 		t.Errorf("%+v %v", now, err)
+	}
+}
+
+func TestWaitDoesNotHurryAnAPIThatStops(t *testing.T) {
+	w := newWorld(t)
+	a := w.asked()
+	w.Stop()
+	w.road.lose(0)
+	go func() {
+		for len(w.road.made()) == 0 {
+			runtime.Gosched()
+		}
+		w.person(a.ID)
+	}()
+	now, err := w.Backend.Wait(t.Context(), a.ID)
+	if calls := w.road.made(); err != nil || now.State != client.Approved || len(calls) > 2 {
+		t.Errorf("%+v %v, calls %q", now, err, calls)
 	}
 }
 

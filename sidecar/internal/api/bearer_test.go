@@ -86,7 +86,7 @@ func TestOtherTokensAreRefused(t *testing.T) {
 		"two":                      {append(with(nil), with(nil)...), fault.Unauthenticated},
 		"basic":                    {[]string{"Basic YTpi"}, fault.Unauthenticated},
 		"no token":                 {[]string{"Bearer "}, fault.Unauthenticated},
-		"very long":                {[]string{"Bearer " + strings.Repeat("a", 9000)}, fault.Unauthenticated},
+		"very long":                {with(map[string]any{"name": strings.Repeat("a", 9000)}), fault.Unauthenticated},
 		"another audience":         {with(map[string]any{"aud": "account"}), fault.Unauthenticated},
 		"another issuer":           {with(map[string]any{"iss": "https://elsewhere.example"}), fault.Unauthenticated},
 		"expired":                  {with(map[string]any{"exp": at(-10 * time.Second)}), fault.Unauthenticated},

@@ -24,3 +24,12 @@ func TestPublicAddresses(t *testing.T) {
 		t.Error("no address is public")
 	}
 }
+
+// Through a proxy the dialer would judge the proxy's address.
+func TestNoProxyIsAsked(t *testing.T) {
+	for _, private := range []bool{false, true} {
+		if webhooks.Transport(private).Proxy != nil {
+			t.Error("the environment's proxy is asked")
+		}
+	}
+}

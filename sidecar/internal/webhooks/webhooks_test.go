@@ -20,6 +20,7 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"github.com/schleuse/schleuse/sidecar/approval"
+	"github.com/schleuse/schleuse/sidecar/device"
 	"github.com/schleuse/schleuse/sidecar/extension"
 	"github.com/schleuse/schleuse/sidecar/internal/store"
 	"github.com/schleuse/schleuse/sidecar/internal/store/storetest"
@@ -141,6 +142,32 @@ func TestClientIsToldIDAndStateAlone(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// What ends in the store is told, without anything between that could be lost.
+func TestStoreAnnouncesWhatEnds(t *testing.T) {
+	w := newWorld(t)
+	stored := w.outbox.Store.Approvals(store.ApprovalSettings{Outbox: webhooks.Outbox, Announce: webhooks.Announcer(w.sender.Endpoints, w.clock.Now)})
+	a := approval.Approval{
+		ID: approval.NewID(), Client: "backend", Account: "erika-1", Number: "A123456780", Action: "adresse",
+		Content: approval.HashOf(nil), MatchCode: "123", State: approval.Pending, Created: w.clock.Now(), Expires: w.clock.Now().Add(time.Minute),
+	}
+	admit := func([]approval.Approval) (*approval.Approval, error) { return nil, nil }
+	if _, _, err := stored.Create(t.Context(), a, approval.Key{Value: "key"}, admit); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := stored.Update(t.Context(), a.ID, "", func(a *approval.Approval, _ *device.Device) error {
+			a.State, a.Reason = approval.Cancelled, approval.ByClient
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		w.deliver()
+	}
+	if calls, got := w.seen(); calls != 1 || len(got) != 1 || !strings.HasPrefix(got[0], "msg_"+string(a.ID)+"_cancelled ") {
+		t.Errorf("%d calls, taken %q", calls, got)
 	}
 }
 

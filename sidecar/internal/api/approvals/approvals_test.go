@@ -235,6 +235,7 @@ func TestQuestionThatDoesNotFitIsRefusedWithItsPlace(t *testing.T) {
 		"hash with padding":   {[]string{hash(content), hash(content) + "="}, "invalid", []string{"/content_sha256"}},
 		"lifetime too short":  {[]string{`"action"`, `"lifetime":5,"action"`}, "invalid", []string{"/lifetime"}},
 		"lifetime of a year":  {[]string{`"action"`, `"lifetime":31536000,"action"`}, "invalid", []string{"/lifetime"}},
+		"lifetime that wraps": {[]string{`"action"`, `"lifetime":36028797018964028,"action"`}, "invalid", []string{"/lifetime"}},
 		"lifetime in text":    {[]string{`"action"`, `"lifetime":"5m","action"`}, "malformed", []string{"/lifetime"}},
 		"unknown member":      {[]string{`"action"`, `"risk":"low","action"`}, "malformed", []string{"/risk"}},
 		"double member":       {[]string{`"alt"`, `"neu":"x","alt"`}, "malformed", []string{"/fields/neu"}},
