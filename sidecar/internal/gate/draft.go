@@ -4,13 +4,13 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
 	"time"
 
-	"github.com/schleuse/schleuse/sidecar/audit"
 	"github.com/schleuse/schleuse/sidecar/fault"
 	"github.com/schleuse/schleuse/sidecar/flow"
 	"github.com/schleuse/schleuse/sidecar/internal/gate/wire"
@@ -73,6 +73,7 @@ func (h *handler) runDraft(w http.ResponseWriter, r *http.Request, x *exchange, 
 		return err
 	}
 	q.Draft.Client, q.Draft.Address, q.Draft.Language = q.Client, wire.CountedBy(x.address), h.Pages.Language(r)
+	q.Draft.Browser = browserOf(x)
 	p, err := h.moveDraft(r.Context(), x, q.Draft, d)
 	if err != nil {
 		return err
@@ -149,7 +150,8 @@ func (h *handler) parked(ctx context.Context, cookies wire.Cookies, number membe
 }
 
 // keepDraft stores the draft, gives the browser its cookie, and lets the step
-// do what it wanted to do.
+// do what it wanted to do. The audit has nothing of it yet: anybody may begin
+// with any number, as often as they like. It has what costs, and what is proven.
 func (h *handler) keepDraft(w http.ResponseWriter, r *http.Request, x *exchange, q asked, p flow.Position, in flow.Input) error {
 	sealed, err := beginning(q)
 	if err != nil {
@@ -162,10 +164,6 @@ func (h *handler) keepDraft(w http.ResponseWriter, r *http.Request, x *exchange,
 	err = h.Engine.Keep(r.Context(), secret, p.Record, sealed)
 	if errors.Is(err, flow.ErrTooManyAttempts) {
 		return fault.New(fault.TooMany, "too_many_attempts", err)
-	}
-	if err == nil { // what is not stored has not begun, however often it is tried
-		e := audit.Entry{Action: string(p.Record.Flow) + ".begun", Step: string(p.Step), Client: q.Client, Result: "ok"}
-		err = h.fact(r.Context(), e)
 	}
 	if err != nil {
 		return laterFault(err)
@@ -191,6 +189,18 @@ func keptAs(x *exchange, q asked) (secret flow.Secret, known bool) {
 		return flow.Secret{}, false
 	}
 	return keptUnder(seen.half, q.Half, q.Draft.Flow, q.Draft.Number), true
+}
+
+// browserOf is an image of what this browser holds, for counters: who has no
+// cookie, or a new one each time, is counted by address alone.
+func browserOf(x *exchange) string {
+	seen, err := readSeenPage(&x.cookies)
+	if err != nil {
+		return ""
+	}
+	mac := hmac.New(sha256.New, seen.half[:])
+	mac.Write([]byte("browser"))
+	return hex.EncodeToString(mac.Sum(nil)[:16])
 }
 
 func keptUnder(browser flow.Secret, draft string, of flow.Name, number member.KVNR) flow.Secret {
