@@ -163,18 +163,14 @@ func (h *handler) moved(w http.ResponseWriter, r *http.Request, id flow.AttemptI
 	if rec.Status != flow.Open {
 		return h.atRest(w, r, rec, flow.Outcome{})
 	}
-	p, err := move(r.Context(), id)
+	p, err := h.given(r, rec, move)
 	if errors.Is(err, flow.ErrNoAttempt) {
 		return attemptGone(err)
 	}
 	if err != nil {
 		return err
 	}
-	err = h.progress(r.Context(), rec, p.Record)
-	if err == nil && !signedIn(rec) && len(p.Record.Kinds) > 0 {
-		err = h.changed(r.Context(), p.Record.Number) // the step may have set a password
-	}
-	if err != nil {
+	if err := h.progress(r.Context(), rec, p.Record); err != nil {
 		return laterFault(err)
 	}
 	if p.Record.Status != flow.Open {

@@ -32,15 +32,10 @@ func (h *handler) authenticate(w http.ResponseWriter, r *http.Request, x *exchan
 	if !x.known && h.numbered(x) {
 		return h.askAgain(w, r, x, query)
 	}
-	if on, err := h.mayGoOn(w, r, x); !on {
-		return err
+	if form.Has("username") && x.tab.Number != "" {
+		form = form.With("username", string(x.tab.Number))
 	}
-	if form.Has("username") {
-		x.named(form.Get("username"))
-		if x.tab.Number != "" {
-			form = form.With("username", string(x.tab.Number))
-		}
-	}
+	x.shown, x.execution = form, query.Get("execution")
 	x.body = encodeForm(form)
 	h.forward(w, r, x)
 	return nil
@@ -120,9 +115,6 @@ func (h *handler) brokered(w http.ResponseWriter, r *http.Request, x *exchange) 
 		x.body = encodeForm(form)
 	}
 	h.recall(x, query, form)
-	if on, err := h.mayGoOn(w, r, x); !on {
-		return err
-	}
 	h.forward(w, r, x)
 	return nil
 }

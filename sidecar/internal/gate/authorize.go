@@ -141,9 +141,12 @@ func (h *handler) bindTab(ctx context.Context, x *exchange, resp *http.Response)
 			return h.answer(laterFault(err))
 		}
 	}
+	if err := h.witness(ctx, x, resp, key); err != nil {
+		return h.answer(laterFault(err))
+	}
 	if key != "" && key != x.tab.Key && x.tab.Kind != "" {
 		if entry, ok := h.entryFor(ctx, x); ok {
-			entry.Key, entry.Name = key, ""
+			entry.Key = key
 			if x.route == wire.Auth {
 				entry.Born = h.Now().UnixMilli()
 			}

@@ -2,10 +2,10 @@ package gate
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/schleuse/schleuse/sidecar/extension"
@@ -14,135 +14,150 @@ import (
 )
 
 // Keycloak keeps an authentication under way, and with it whoever has shown a
-// password in it, for as long as accessCodeLifespanLogin says, and looks at
+// secret in it, for as long as accessCodeLifespanLogin says, and looks at
 // nothing again when it goes on: somebody who waits at a demanded action would
 // choose the password of an account whose owner has identified themselves
 // meanwhile. So the gate remembers when an account has become somebody's, and
-// lets no tab go on that Keycloak has opened before.
-//
-// Keycloak's own time begins anew whenever the browser opens another tab, so
-// that one tab can be kept for as long as somebody likes: what may be older than
-// what is remembered does not go on either.
+// lets nobody go on who has shown their secret before (see shown.go).
 const (
-	keepChange = 2 * time.Hour // longer than an authentication is kept that nobody keeps alive
-	// oldestTab is how old a tab may be, by clocks that differ a little.
-	oldestTab = keepChange - 5*time.Minute
-	// A tab through a client without a number, in which no number was typed as
-	// the user name either, cannot be compared with anything. It acts for so
-	// long.
-	namelessFor = 20 * time.Minute
-	changeTries = 8
+	keepChange  = 24 * time.Hour // longer than any authentication and any login is kept back
+	changeTries = 32
+	// changeTime is longer than a step takes to set a password, see changing.
+	changeTime = 15 * time.Second
+	// anybody is the key under which the last change of all stands, for who
+	// waits and cannot be told whose account they wait for. No number is it.
+	anybody = "anybody"
 )
 
-type change struct{ At time.Time }
+// change says when an account has become somebody's.
+type change struct {
+	At time.Time
+	// Until is in the future while By changes the account: it may be theirs at
+	// any moment until then.
+	Until time.Time `json:",omitzero"`
+	By    string    `json:",omitempty"`
+}
+
+// last is the moment before which nobody may have begun.
+func (c change) last() time.Time {
+	if c.Until.After(c.At) {
+		return c.Until
+	}
+	return c.At
+}
 
 // changed records that from now on the account of this number is the
 // identified person's. It must be durable before they go on.
-func (h *handler) changed(ctx context.Context, number member.KVNR) error {
+func (h *handler) changed(ctx context.Context, number member.KVNR, at time.Time) error {
+	return h.recordChange(ctx, number, func(c *change) { c.At = latest(c.At, at) })
+}
+
+// changing records, before a step that may set a password is asked, that the
+// account may become somebody's at any moment from now: whatever becomes of the
+// step, its answer and this program, nobody who waits goes on. done says that
+// it is over, and has happened by now.
+func (h *handler) changing(ctx context.Context, number member.KVNR) (done func(context.Context) error, err error) {
+	by := rand.Text()
+	err = h.recordChange(ctx, number, func(c *change) {
+		c.By, c.Until = by, latest(c.Until, h.Now().Add(changeTime))
+	})
+	return func(ctx context.Context) error {
+		return h.recordChange(ctx, number, func(c *change) {
+			c.At = latest(c.At, h.Now())
+			if c.By == by {
+				c.By, c.Until = "", time.Time{}
+			}
+		})
+	}, err
+}
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// recordChange edits what is known of this number, and of anybody.
+func (h *handler) recordChange(ctx context.Context, number member.KVNR, edit func(*change)) error {
 	if number == "" {
 		return nil
 	}
-	raw, err := json.Marshal(change{h.Now()})
-	if err != nil {
-		return err
-	}
-	for range changeTries {
-		var version int64
-		if _, version, err = h.Changes.Get(ctx, string(number)); err == nil {
-			err = h.Changes.Put(ctx, string(number), version, raw, keepChange)
+	for _, key := range []string{string(number), anybody} {
+		if err := h.editChange(ctx, key, edit); err != nil {
+			return fmt.Errorf("recording whose an account is: %w", err)
 		}
-		if !errors.Is(err, extension.ErrStale) {
-			break
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("recording whose an account is: %w", err)
 	}
 	return nil
 }
 
+func (h *handler) editChange(ctx context.Context, key string, edit func(*change)) error {
+	err := extension.ErrStale
+	for i := 0; i < changeTries && errors.Is(err, extension.ErrStale); i++ {
+		var c change
+		var version int64
+		if c, version, err = h.changeOf(ctx, key); err != nil {
+			return err
+		}
+		edit(&c)
+		var raw []byte
+		if raw, err = json.Marshal(c); err != nil {
+			return err
+		}
+		err = h.Changes.Put(ctx, key, version, raw, keepChange)
+	}
+	return err
+}
+
+func (h *handler) changeOf(ctx context.Context, key string) (c change, version int64, err error) {
+	raw, version, err := h.Changes.Get(ctx, key)
+	if err == nil && raw != nil {
+		err = json.Unmarshal(raw, &c)
+	}
+	if err != nil {
+		return change{}, 0, fmt.Errorf("reading whose an account is: %w", err)
+	}
+	return c, version, nil
+}
+
 // overtaken reports whether the account of this number has become somebody's
-// since Keycloak opened the tab. Of a tab that the gate has not seen being
-// opened the age is not known.
-func (h *handler) overtaken(ctx context.Context, t tab, number member.KVNR) (bool, error) {
-	if number == "" {
+// since then. The zero time is before everything.
+func (h *handler) overtaken(ctx context.Context, key string, since time.Time) (bool, error) {
+	if key == "" {
 		return false, nil
 	}
-	raw, _, err := h.Changes.Get(ctx, string(number))
-	if err != nil || raw == nil {
+	c, version, err := h.changeOf(ctx, key)
+	if err != nil || version == 0 {
 		return false, err
 	}
-	var c change
-	if err := json.Unmarshal(raw, &c); err != nil {
-		return false, fmt.Errorf("reading whose an account is: %w", err)
-	}
-	return t.Born < c.At.UnixMilli(), nil
+	return since.Before(c.last()), nil
 }
 
-// mayGoOn decides, before anything goes upstream, whether an authentication
-// under way may go on. false: the browser was answered.
-func (h *handler) mayGoOn(w http.ResponseWriter, r *http.Request, x *exchange) (bool, error) {
-	acts := x.route == wire.RequiredAction && r.Method == http.MethodPost
-	if !x.known {
-		if !acts || h.observed(r.Context(), "unknown_tab") {
-			return true, nil
-		}
-		return false, gone(errors.New("a demanded action of a tab that is not known"))
-	}
-	old, err := h.overtaken(r.Context(), x.tab, x.tab.who())
-	if err != nil {
-		return false, laterFault(err)
-	}
-	old = old || h.mayBeOld(x.tab, acts)
-	if !old || h.observed(r.Context(), "overtaken") {
-		return true, nil
-	}
-	return false, h.beginAnew(w, x)
-}
-
-// mayBeOld reports whether a tab is older than what is remembered. One whose age
-// is not known does no demanded action.
-func (h *handler) mayBeOld(t tab, acts bool) bool {
-	age := h.Now().Sub(time.UnixMilli(t.Born))
-	switch {
-	case t.Born == 0:
-		return acts
-	case acts && t.who() == "" && t.Kind == plain:
-		return age > namelessFor
-	}
-	return age > oldestTab
-}
-
-// who is the number of the person who signs in in this tab, as far as known.
-func (t tab) who() member.KVNR {
-	if t.Number != "" {
-		return t.Number
-	}
-	return t.Name
-}
-
-// named remembers which number was typed as the user name, where none is asked
-// for before.
-func (x *exchange) named(username string) {
-	if x.tab.Kind != plain {
-		return
-	}
-	number, err := member.ParseKVNR(username, false)
-	if err == nil && number != x.tab.Name {
-		x.tab.Name = number
-		x.tabs.put(x.tab)
-	}
-}
-
-// lateLogin refuses a new login by a tab that was overtaken.
+// lateLogin refuses a new login by a tab that was overtaken. What has become
+// of the account by an action in this very tab overtakes others alone.
 func (h *handler) lateLogin(ctx context.Context, x *exchange, id wire.Identity, who member.KVNR) (refusal string, err error) {
 	renewed, err := h.renews(ctx, x, id)
 	if err != nil || renewed {
 		return "", err
 	}
-	old, err := h.overtaken(ctx, x.tab, who)
+	old, err := h.overtaken(ctx, string(who), born(x.tab))
+	if err != nil || !old {
+		return "", err
+	}
+	s, known, err := h.shownIn(ctx, x.tab.Key)
+	if err == nil && known && s.Acted {
+		old, err = h.overtaken(ctx, string(who), s.At)
+	}
 	if err != nil || !old {
 		return "", err
 	}
 	return whyOvertaken, nil
+}
+
+// born is when the gate saw Keycloak open the tab; the zero time: it did not.
+func born(t tab) time.Time {
+	if t.Born == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(t.Born)
 }

@@ -1,13 +1,19 @@
 package gate_test
 
 import (
+	"encoding/base64"
 	"errors"
+	"io"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/schleuse/schleuse/sidecar/account"
+	"github.com/schleuse/schleuse/sidecar/internal/gate"
 )
 
 const demanded = realmPath + "/login-actions/required-action"
@@ -16,8 +22,9 @@ const demanded = realmPath + "/login-actions/required-action"
 // Keycloak demands. act sends that action's form.
 type waiting struct {
 	*browser
-	page string // the action's address
-	tab  string // its tab_id
+	page  string            // the action's address
+	tab   string            // its tab_id
+	stale map[string]string // its cookies before the secret
 }
 
 func waits(t *testing.T, w *world, page response, b *browser, username string) waiting {
@@ -29,7 +36,7 @@ func waits(t *testing.T, w *world, page response, b *browser, username string) w
 		t.Fatalf("no action is demanded: %q, %v", to, err)
 	}
 	b.get(to).want(http.StatusOK)
-	return waiting{b, to, u.Query().Get("tab_id")}
+	return waiting{b, to, u.Query().Get("tab_id"), nil}
 }
 
 func (b waiting) act() response {
@@ -64,68 +71,267 @@ func (w *world) owner() {
 	w.clock.Pass(time.Minute)
 }
 
-// TestWhoWaitsIsOvertaken: somebody with the password waits at an action until
-// the account has become its owner's. Nothing of what they send then reaches
-// Keycloak, which would not look again.
+// waiter is a way by which somebody with a secret of a123456780 comes to a
+// demanded action.
+type waiter struct {
+	client  string
+	staff   bool            // by the entry for staff
+	number  string          // typed on the number page, where there is one
+	secret  url.Values      // shown on Keycloak's page
+	before  func(b waiting) // done while nothing has changed,
+	after   func(b waiting) // and when the owner has come
+	arrange func(w *world)
+}
+
+func (c waiter) waits(w *world) waiting {
+	w.t.Helper()
+	if c.arrange != nil {
+		c.arrange(w)
+	}
+	w.keycloak.demand("a123456780")
+	b := w.browser()
+	target := authURL(c.client)
+	var page response
+	switch {
+	case c.staff:
+		page = b.get(b.get(target + "&schleuse_staff=1").location())
+	case c.number != "":
+		page = b.typeNumber(target, c.number)
+	default:
+		page = b.get(target)
+	}
+	stale := maps.Clone(b.cookies)
+	out := b.post(page.action(), c.secret)
+	if out.Code == http.StatusOK {
+		out = b.post(out.action(), url.Values{"otp": {"123456"}})
+	}
+	to := out.location()
+	u, err := url.Parse(to)
+	if err != nil || u.Path != demanded {
+		w.t.Fatalf("no action is demanded: %q, %v", to, err)
+	}
+	b.get(to).want(http.StatusOK)
+	return waiting{b, to, u.Query().Get("tab_id"), stale}
+}
+
+func typing(name string) url.Values {
+	return url.Values{"username": {name}, "password": {"pw-a123456780"}}
+}
+
+// passkey is one of a123456780, whatever number was typed.
+func passkey() url.Values {
+	return url.Values{"userHandle": {base64.RawURLEncoding.EncodeToString([]byte("id-a123456780"))}, "signature": {"x"}}
+}
+
+// waiters are all that are known.
+func waiters() map[string]waiter {
+	typed := waiter{client: "app", number: "a123456780", secret: typing("a123456780")}
+	plain := waiter{client: "partner", secret: typing("a123456780")}
+	edit := func(c waiter, f func(*waiter)) waiter { f(&c); return c }
+	mail := func(w *world) { w.keycloak.alias("anna@kasse.example", "a123456780") }
+	otp := func(w *world) { w.keycloak.people["a123456780"].otp = true }
+	return map[string]waiter{
+		"as it is":                         typed,
+		"without the cookie":               edit(typed, func(c *waiter) { c.after = func(b waiting) { delete(b.cookies, "__Host-schleuse-number") } }),
+		"with the number again":            edit(typed, func(c *waiter) { c.after = func(b waiting) { b.retype("a123456780") } }),
+		"under another number":             edit(typed, func(c *waiter) { c.after = func(b waiting) { b.retype("h202601057") } }),
+		"by an older page":                 edit(typed, func(c *waiter) { c.after = func(b waiting) { b.retypeBeside("h202601057") } }),
+		"by a passkey, another number":     edit(typed, func(c *waiter) { c.number, c.secret = "h202601057", passkey() }),
+		"by a second means":                edit(typed, func(c *waiter) { c.arrange = otp }),
+		"by the entry for staff":           {client: "app", staff: true, secret: typing("a123456780")},
+		"by it, with a second means":       {client: "app", staff: true, secret: typing("a123456780"), arrange: otp},
+		"plain client":                     plain,
+		"plain, as another name later":     edit(plain, func(c *waiter) { c.before = func(b waiting) { b.rename("h202601057") } }),
+		"plain, as another name at last":   edit(plain, func(c *waiter) { c.after = func(b waiting) { b.rename("h202601057") } }),
+		"plain, with the cookie of before": edit(plain, func(c *waiter) { c.after = func(b waiting) { maps.Copy(b.cookies, b.stale) } }),
+		"plain, by mail":                   {client: "partner", secret: typing("Anna@kasse.example"), arrange: mail},
+		"plain, by a passkey":              {client: "partner", secret: passkey()},
+		"plain, with a second means":       edit(plain, func(c *waiter) { c.arrange = otp }),
+	}
+}
+
+// TestWhoWaitsIsOvertaken: somebody with a secret waits at an action until the
+// account has become its owner's. Nothing of what they send then reaches
+// Keycloak, which would not look again. As long as nothing has changed they go
+// on, as everybody does: they may be the owner.
 func TestWhoWaitsIsOvertaken(t *testing.T) {
-	t.Run("goes on while nothing has changed", func(t *testing.T) {
-		w := newWorld(t)
-		b := w.browser()
-		thief := waits(t, w, b.typeNumber(authURL("app"), "a123456780"), b, "a123456780")
-		thief.act()
-		if w.acted() != 1 {
-			t.Errorf("the form reached Keycloak %d times", w.acted())
+	for name, c := range waiters() {
+		for _, owned := range []bool{false, true} {
+			t.Run(name+map[bool]string{false: ": goes on", true: ""}[owned], func(t *testing.T) {
+				w := newWorld(t, func(g *gate.Gate) { g.Settings.StaffEntry = true })
+				thief := c.waits(w)
+				want := 1
+				if c.before != nil {
+					c.before(thief)
+				}
+				if owned {
+					w.keycloak.people["a123456780"].otp = false
+					want = 0
+					w.owner()
+					if c.after != nil {
+						c.after(thief)
+					}
+				}
+				got := thief.act()
+				if w.acted() != want || owned && got.Code == http.StatusOK {
+					t.Errorf("status %d, and the form reached Keycloak %d times", got.Code, w.acted())
+				}
+			})
 		}
-	})
-	for name, tricks := range map[string]func(waiting){
-		"as it is":              func(waiting) {},
-		"without the cookie":    func(b waiting) { delete(b.cookies, "__Host-schleuse-number") },
-		"with the number again": func(b waiting) { b.retype() },
-		"three hours later": func(b waiting) {
-			for range 4 {
-				b.clock.Pass(45 * time.Minute)
-				b.retype()
-			}
-		},
-		"three hours later, by the cookie that knows its age": func(b waiting) {
-			for range 4 {
-				b.clock.Pass(45 * time.Minute)
-				b.renumber()
-			}
-		},
-	} {
+	}
+}
+
+// TestWhoIsDemandedAnActionDoesIt: what Keycloak demands is done in one go,
+// also when the page is loaded again, and ends where it should.
+func TestWhoIsDemandedAnActionDoesIt(t *testing.T) {
+	cases := waiters()
+	for name, username := range map[string]string{"as it is": "", "by a second means": "", "plain client": "", "plain, by mail": "", "by the entry for staff": "s.schmidt", "by it, with a second means": "s.schmidt"} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
-			b := w.browser()
-			thief := waits(t, w, b.typeNumber(authURL("app"), "a123456780"), b, "a123456780")
-			w.owner()
-			tricks(thief)
-			got := thief.act()
-			if w.acted() != 0 || got.Code == http.StatusOK {
-				t.Errorf("status %d, and the form reached Keycloak %d times", got.Code, w.acted())
+			w := newWorld(t, func(g *gate.Gate) { g.Settings.StaffEntry = true })
+			c := cases[name]
+			if username != "" {
+				w.keycloak.demand(username)
+				c.secret = url.Values{"username": {username}, "password": {"pw-" + username}}
+			}
+			b := c.waits(w)
+			w.clock.Pass(50 * time.Minute)
+			b.get(b.page).want(http.StatusOK)
+			out := b.act()
+			if held := strings.HasPrefix(out.location(), "/schleuse/attempts/"); held == (username != "") {
+				t.Fatalf("leads to %s", out.location())
+			}
+			if username != "" && codeOf(out) == "" {
+				t.Error("no code")
 			}
 		})
 	}
-	t.Run("through a client without a number page", func(t *testing.T) {
-		w := newWorld(t)
-		b := w.browser()
-		thief := waits(t, w, b.get(authURL("partner")), b, "a123456780")
+}
+
+// TestOfTwoWhoWaitOneActs: two people have one posted password. The first to
+// choose another has the account, before they are asked for the card.
+func TestOfTwoWhoWaitOneActs(t *testing.T) {
+	w := newWorld(t)
+	c := waiters()["as it is"]
+	thief, owner := c.waits(w), c.waits(w)
+	w.clock.Pass(time.Minute)
+	held := owner.post(owner.page, url.Values{"password-new": {"the owner's own"}})
+	w.clock.Pass(time.Minute)
+	if thief.act(); w.acted() != 1 || w.keycloak.people["a123456780"].password != "the owner's own" {
+		t.Errorf("%d forms reached Keycloak", w.acted())
+	}
+	w.clock.Pass(time.Minute)
+	done := owner.answer(owner.get(held.location()).want(http.StatusOK), "digits", "0042").location()
+	if out := owner.get(strings.TrimSuffix(done, "done") + "release").want(http.StatusFound); codeOf(out) == "" {
+		t.Error("the owner gets no code")
+	}
+}
+
+// TestALinkWaits: the account of a foreign issuer is linked by an address that
+// is called after the password. Whose it becomes is not to be seen.
+func TestALinkWaits(t *testing.T) {
+	for name, c := range map[string]struct {
+		owned, drop bool
+		want        int
+	}{"goes on": {want: 1}, "once the account is its owner's": {owned: true}, "then without the cookie": {owned: true, drop: true}} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			b := w.browser()
+			page := b.typeNumber(authURL("app"), "a123456780")
+			form := strings.Replace(page.action(), "login-actions/authenticate", "login-actions/first-broker-login", 1)
+			to := b.post(form, typing("a123456780")).want(http.StatusFound).location()
+			if c.owned {
+				w.owner()
+			}
+			if c.drop {
+				delete(b.cookies, "__Host-schleuse-number")
+			}
+			b.get(to)
+			if n := len(w.keycloak.people["a123456780"].authenticators); n != c.want {
+				t.Errorf("%d links", n)
+			}
+		})
+	}
+}
+
+// TestWhatIsOnItsWayIsUndone: the form was sent on a moment before the account
+// became its owner's, and Keycloak carries it out a moment after.
+func TestWhatIsOnItsWayIsUndone(t *testing.T) {
+	w := newWorld(t)
+	thief := waiters()["as it is"].waits(w)
+	anna := w.keycloak.people["a123456780"]
+	w.keycloak.acting = func() {
 		w.owner()
-		if thief.act(); w.acted() != 0 {
-			t.Error("the form reached Keycloak")
-		}
-	})
-	t.Run("there, by another name of the account", func(t *testing.T) {
-		w := newWorld(t)
-		w.keycloak.alias("anna@kasse.example", "a123456780")
+		anna.authenticators = []account.Authenticator{{ID: "old", Created: day(11, 1)}, {ID: "planted", Created: w.clock.Now()}}
+		w.signInAs("a123456780", "sid-thief")
+	}
+	got := thief.act()
+	if anna.password == "the thief's own" || w.keycloak.live("a123456780") != 0 || got.Code != http.StatusGone {
+		t.Errorf("status %d, password %q, %d sessions", got.Code, anna.password, w.keycloak.live("a123456780"))
+	}
+	if len(anna.authenticators) != 1 || anna.authenticators[0].ID != "old" {
+		t.Errorf("stays: %v", anna.authenticators)
+	}
+	if !slices.Contains(w.audit.Actions(), "account.take_back") {
+		t.Errorf("audit %q", w.audit.Actions())
+	}
+}
+
+// TestAFormIsReadBeforeItIsJudged: who sends the end of a form when the owner
+// has come has sent it then.
+func TestAFormIsReadBeforeItIsJudged(t *testing.T) {
+	w := newWorld(t)
+	thief := waiters()["as it is"].waits(w)
+	body := &slowForm{form: strings.NewReader("password-new=x"), meanwhile: w.owner}
+	thief.do(http.MethodPost, thief.page, url.Values{}, func(r *http.Request) { r.Body = io.NopCloser(body) })
+	if w.acted() != 0 {
+		t.Error("the form reached Keycloak")
+	}
+}
+
+// slowForm lets something happen before it can be read.
+type slowForm struct {
+	form      io.Reader
+	meanwhile func()
+}
+
+func (s *slowForm) Read(p []byte) (int, error) {
+	if s.meanwhile != nil {
+		s.meanwhile()
+		s.meanwhile = nil
+	}
+	return s.form.Read(p)
+}
+
+// TestNobodyLearnsWhoWasIdentified: an old tab answers a wrong password alike,
+// whether its number's owner was identified or not.
+func TestNobodyLearnsWhoWasIdentified(t *testing.T) {
+	w := newWorld(t)
+	answers := map[string]response{}
+	for name, number := range map[string]string{"identified": "a123456780", "not": "b123456782"} {
 		b := w.browser()
-		thief := waits(t, w, b.get(authURL("partner")), b, "anna@kasse.example")
-		w.owner()
-		w.clock.Pass(20 * time.Minute)
-		if thief.act(); w.acted() != 0 {
-			t.Error("the form reached Keycloak")
+		page := b.typeNumber(authURL("app"), number)
+		if name == "identified" {
+			w.owner()
 		}
-	})
+		answers[name] = b.password(page, number, "wrong")
+	}
+	if a, b := answers["identified"], answers["not"]; a.Code != b.Code || a.Header().Get("Location") != b.Header().Get("Location") {
+		t.Errorf("%d %s and %d %s", a.Code, a.Header().Get("Location"), b.Code, b.Header().Get("Location"))
+	}
+}
+
+// TestAWrongPasswordIsNotWrittenDown: what anybody may send leaves nothing.
+func TestAWrongPasswordIsNotWrittenDown(t *testing.T) {
+	w := newWorld(t)
+	b := w.browser()
+	page := b.typeNumber(authURL("app"), "a123456780")
+	for _, form := range []url.Values{typing("a123456780"), {"username": {"a123456780"}, "password": {"x"}, "tryAnotherWay": {"on"}}, {"username": {"a123456780"}}} {
+		form.Set("password", "wrong")
+		b.post(page.action(), form).want(http.StatusOK)
+	}
+	if n := w.changes.Len(); n != 0 {
+		t.Errorf("%d records", n)
+	}
 }
 
 // TestATabIsAsOldAsKeycloakMadeIt: the age of a tab alone decides.
@@ -144,10 +350,9 @@ func TestATabIsAsOldAsKeycloakMadeIt(t *testing.T) {
 		b := w.browser()
 		page := b.typeNumber(authURL("app"), "a123456780")
 		w.owner()
-		seen := w.keycloak.count("/authenticate")
-		b.password(page, "a123456780", "pw-a123456780").want(http.StatusSeeOther)
-		if w.keycloak.count("/authenticate") != seen {
-			t.Error("the password reached Keycloak")
+		b.password(page, "a123456780", "pw-a123456780").want(http.StatusGone)
+		if n := w.keycloak.live("a123456780"); n != 1 { // the owner's
+			t.Errorf("%d sessions live", n)
 		}
 	})
 	t.Run("when it cannot be looked up", func(t *testing.T) {
@@ -162,23 +367,33 @@ func TestATabIsAsOldAsKeycloakMadeIt(t *testing.T) {
 	})
 }
 
-// retype drops what the gate knows of the tab and types the number for it anew.
-func (b waiting) retype() {
+// retype drops what the gate knows of the tab and types a number for it anew.
+func (b waiting) retype(number string) {
 	b.t.Helper()
 	delete(b.cookies, "__Host-schleuse-number")
 	page := b.post(realmPath+"/login-actions/authenticate?client_id=app&tab_id="+b.tab, url.Values{"password": {"x"}})
-	b.post(page.action(), url.Values{"schleuse_request": {page.hidden("schleuse_request")}, "number": {"a123456780"}}).want(http.StatusSeeOther)
+	b.typed(page, number)
 }
 
-// renumber types the number anew for a tab whose age is known, and stays so.
-func (b waiting) renumber() {
+func (b waiting) typed(page response, number string) {
 	b.t.Helper()
-	const known = "__Host-schleuse-number"
-	cookie := b.cookies[known]
-	delete(b.cookies, known)
+	b.post(page.action(), url.Values{"schleuse_request": {page.hidden("schleuse_request")}, "number": {number}}).want(http.StatusSeeOther)
+}
+
+// retypeBeside does so with what the gate knows put back.
+func (b waiting) retypeBeside(number string) {
+	b.t.Helper()
+	kept := b.cookies["__Host-schleuse-number"]
+	delete(b.cookies, "__Host-schleuse-number")
 	page := b.post(realmPath+"/login-actions/authenticate?client_id=app&tab_id="+b.tab, url.Values{"password": {"x"}})
-	b.cookies[known] = cookie
-	b.post(page.action(), url.Values{"schleuse_request": {page.hidden("schleuse_request")}, "number": {"a123456780"}}).want(http.StatusSeeOther)
+	b.cookies["__Host-schleuse-number"] = kept
+	b.typed(page, number)
+}
+
+// rename shows another name in the tab.
+func (b waiting) rename(username string) {
+	b.t.Helper()
+	b.post(realmPath+"/login-actions/authenticate?client_id=partner&execution=e&tab_id="+b.tab, url.Values{"username": {username}, "password": {"x"}})
 }
 
 // TestALoginOnItsWayIsOvertaken: the password was forwarded a moment before

@@ -34,11 +34,15 @@ type exchange struct {
 	tab    tab // what is remembered of this authorization request
 	known  bool
 
-	ask    *wire.Authorization // on the auth endpoint
-	silent bool                // prompt=none: no page may be shown
-	acting bool                // a kc_action goes upstream with this request
-	action string              // its value, where the gate adds it
-	failed bool                // only an error may come back
+	ask       *wire.Authorization // on the auth endpoint
+	shown     wire.Params         // the form of Keycloak's login page, as it goes upstream
+	execution string              // for which step of Keycloak's
+	waits     *shown              // who waits in the tab in which an action is done
+
+	silent bool   // prompt=none: no page may be shown
+	acting bool   // a kc_action goes upstream with this request
+	action string // its value, where the gate adds it
+	failed bool   // only an error may come back
 
 	token *tokenExchange // on the token endpoint
 	push  *pushed        // on the endpoint of pushed requests, and where one of them is used

@@ -162,8 +162,8 @@ func (h *handler) pass(w http.ResponseWriter, r *http.Request, x *exchange) erro
 			return malformed(err)
 		}
 		h.recall(x, query, nil)
-		if on, err := h.mayGoOn(w, r, x); !on {
-			return err
+		if changes(x, query) {
+			return h.act(w, r, x)
 		}
 	}
 	h.forward(w, r, x)

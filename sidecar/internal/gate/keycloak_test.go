@@ -1,6 +1,7 @@
 package gate_test
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
@@ -22,12 +23,15 @@ type person struct {
 	clearance              account.Clearance
 	authenticators         []account.Authenticator
 	demanded               bool // an action, at each login
+	otp                    bool // a second page, after the password
 }
 
 // authSession is an authentication under way: a tab.
 type authSession struct {
 	params url.Values
 	user   *person // once known
+	half   bool    // the password was right, the second page is open
+	waits  bool    // at a demanded action
 }
 
 // keycloak behaves as Keycloak 26.7.5 was seen to behave, as far as the gate
@@ -47,6 +51,7 @@ type keycloak struct {
 	seen     []*http.Request
 	forms    []url.Values
 	ended    []string
+	acting   func() // while a demanded action is on its way
 	// respond, when set, answers before anything else; true = answered.
 	respond func(w http.ResponseWriter, r *http.Request) bool
 }
@@ -134,7 +139,9 @@ func (k *keycloak) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "/login-actions/authenticate":
 		k.authenticate(w, r)
 	case "/login-actions/required-action":
-		k.page(w, "required", r.URL.Query().Get("tab_id"), "")
+		k.requiredAction(w, r)
+	case "/login-actions/first-broker-login", "/broker/after-first-broker-login":
+		k.link(w, r)
 	case "/account/":
 		if sid := k.signedIn(r); sid != "" {
 			k.setIdentity(w, sid)
@@ -209,8 +216,9 @@ func (k *keycloak) page(w http.ResponseWriter, kind, tab, hint string) {
 	w.Header().Set("Content-Type", "text/html;charset=UTF-8")
 	w.Header().Add("Set-Cookie", "AUTH_SESSION_ID=root;Path=/realms/kasse/;Secure;HttpOnly")
 	w.Header().Add("Set-Cookie", "KC_RESTART=x;Path=/realms/kasse/;Secure;HttpOnly")
-	action := fmt.Sprintf("%s/login-actions/authenticate?session_code=c&execution=e&client_id=%s&tab_id=%s&client_data=d",
-		realmPath, k.tabs[tab].params.Get("client_id"), tab)
+	execution := map[string]string{"otp": "e2"}[kind]
+	action := fmt.Sprintf("%s/login-actions/authenticate?session_code=c&execution=%s&client_id=%s&tab_id=%s&client_data=d",
+		realmPath, cmp.Or(execution, "e"), k.tabs[tab].params.Get("client_id"), tab)
 	fmt.Fprintf(w, `<html><body class="%s"><form action="%s" method="post"><input name="username" value="%s"><input name="password"></form></body></html>`,
 		kind, html.EscapeString(action), html.EscapeString(hint))
 }
@@ -228,13 +236,19 @@ func (k *keycloak) authenticate(w http.ResponseWriter, r *http.Request) {
 	}
 	p := session.user
 	if p == nil {
-		p = k.people[strings.ToLower(r.PostForm.Get("username"))]
+		p = k.named(r.PostForm)
 	}
-	if p == nil || p.password != r.PostForm.Get("password") {
+	switch {
+	case session.waits: // whatever is sent
+	case p == nil || !session.half && !shows(p, r.PostForm):
 		k.page(w, "wrong", tab, "")
 		return
+	case p.otp && !session.half:
+		session.user, session.half = p, true
+		k.page(w, "otp", tab, "")
+		return
 	}
-	if p.demanded {
+	if session.user = p; p.demanded {
 		k.demandAction(w, session, tab)
 		return
 	}

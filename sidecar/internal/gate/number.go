@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/schleuse/schleuse/sidecar/fault"
@@ -102,6 +103,10 @@ func staffTarget(q asked) string {
 func (h *handler) numberKnown(w http.ResponseWriter, r *http.Request, x *exchange, q asked) error {
 	entry := tab{Key: q.Key, Kind: typed, Client: q.Client, Number: q.Draft.Number, At: h.Now().Unix()}
 	if old, ok := x.tabs.find(q.Key); ok {
+		if old.Number != "" && old.Number != entry.Number && !strings.HasPrefix(q.Key, ".") {
+			x.tab, x.known = old, true // Keycloak's tab is one person's
+			return h.beginAnew(w, x)
+		}
 		entry.Query, entry.Born = old.Query, old.Born
 	}
 	if q.Method == http.MethodPost {

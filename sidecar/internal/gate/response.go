@@ -46,6 +46,9 @@ func (h *handler) respond(resp *http.Response) error {
 			return err
 		}
 	}
+	if err := h.acted(ctx, x, resp, login); err != nil {
+		return err
+	}
 	if login.Live {
 		return h.login(ctx, x, resp, login)
 	}

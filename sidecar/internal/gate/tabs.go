@@ -48,9 +48,6 @@ type tab struct {
 	Born int64 `json:"b,omitempty"`
 	// Enrol: the app wants to register a phone, see enrol.go.
 	Enrol bool `json:"e,omitempty"`
-	// Name is the number that was typed as the user name, in a tab of a client
-	// that gets no number page.
-	Name member.KVNR `json:"m,omitempty"`
 }
 
 // tabs is the content of the number cookie, newest first.

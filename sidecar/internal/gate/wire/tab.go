@@ -64,29 +64,42 @@ func validTab(value string) Tab {
 // Location on the own origin, else from the actions of its forms. ""
 // means none, or more than one.
 func TabOfAnswer(own Origin, h http.Header, body []byte) Tab {
+	tab, _ := onlyParam(own, h, body, "tab_id", validTab)
+	return tab
+}
+
+// ExecutionOfAnswer reads which step of its flow Keycloak asks for in a
+// response, the `execution` of its addresses. "" means none, or more than one.
+func ExecutionOfAnswer(own Origin, h http.Header, body []byte) string {
+	execution, _ := onlyParam(own, h, body, "execution", func(s string) string { return s })
+	return execution
+}
+
+// onlyParam reads a parameter from a Location on the own origin, else from the
+// actions of the page's forms; ok is false where two differ.
+func onlyParam[T ~string](own Origin, h http.Header, body []byte, name string, read func(string) T) (found T, ok bool) {
 	addresses := h["Location"]
 	if len(addresses) == 0 && len(body) > 0 {
 		page, err := ReadPage(body)
 		if err != nil {
-			return ""
+			return "", false
 		}
 		for _, f := range page.Forms {
 			addresses = append(addresses, f.Actions...)
 		}
 	}
-	var found Tab
 	for _, address := range addresses {
 		if !own.Owns(address) {
 			continue
 		}
-		tab := validTab(addressParams(address).Get("tab_id"))
-		if tab == "" {
-			continue
+		value := read(addressParams(address).Get(name))
+		switch {
+		case value == "":
+		case found != "" && value != found:
+			return "", false
+		default:
+			found = value
 		}
-		if found != "" && tab != found {
-			return ""
-		}
-		found = tab
 	}
-	return found
+	return found, true
 }
