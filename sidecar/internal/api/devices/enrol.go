@@ -12,6 +12,7 @@ import (
 type policy struct {
 	NameMax     int      `json:"name_max"`
 	PasswordMin int      `json:"password_min"`
+	PasswordMax int      `json:"password_max"`
 	PINDigits   int      `json:"pin_digits"`
 	IdleLock    int      `json:"idle_lock_seconds"`
 	Channels    []string `json:"push_channels"`
@@ -19,7 +20,7 @@ type policy struct {
 
 func (a *desk) policy() policy {
 	s := a.Devices.Settings
-	return policy{device.MaxName, s.MinPassword, s.PINDigits, int(s.IdleLock.Seconds()), append([]string{}, a.Channels...)}
+	return policy{device.MaxName, s.MinPassword, device.MaxPassword, s.PINDigits, int(s.IdleLock.Seconds()), append([]string{}, a.Channels...)}
 }
 
 type ticketOut struct {

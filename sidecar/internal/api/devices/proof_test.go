@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -280,14 +281,14 @@ func FuzzProof(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	if !devices.Proven(good, base) {
+	if !devices.Proven(good, "GET", base, "/self", nil) {
 		f.Fatal("the good proof is not one")
 	}
 	for _, text := range []string{good, "", "a.b.c", good + ".", strings.ToUpper(good), good[:len(good)-1]} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if !devices.Proven(text, base) {
+		if !devices.Proven(text, "GET", base, "/self", nil) {
 			return
 		}
 		// Whatever is taken verifies by the key that it carries.
@@ -315,5 +316,23 @@ func TestAFailedProofDecidesNothing(t *testing.T) {
 	w.refused(err, "invalid_dpop_proof")
 	if w.state(a.ID) != approval.Pending {
 		t.Errorf("the request is %s", w.state(a.ID))
+	}
+}
+
+func TestVectorsOfProofs(t *testing.T) {
+	raw, err := os.ReadFile("../../../device/testdata/protocol/dpop.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v struct{ Proof, Method, Body string }
+	if err := json.Unmarshal(raw, &v); err != nil {
+		t.Fatal(err)
+	}
+	base := &url.URL{Scheme: "https", Host: "login.kasse.example", Path: devices.Path}
+	if !devices.Proven(v.Proof, v.Method, base, "/devices", []byte(v.Body)) {
+		t.Error("the proof is not one of its call")
+	}
+	if devices.Proven(v.Proof, v.Method, base, "/devices", []byte(v.Body+" ")) || devices.Proven(v.Proof, v.Method, base, "/enrolments", []byte(v.Body)) {
+		t.Error("the proof is one of another call too")
 	}
 }
