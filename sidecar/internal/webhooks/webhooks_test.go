@@ -148,7 +148,7 @@ func TestClientIsToldIDAndStateAlone(t *testing.T) {
 // What ends in the store is told, without anything between that could be lost.
 func TestStoreAnnouncesWhatEnds(t *testing.T) {
 	w := newWorld(t)
-	stored := w.outbox.Store.Approvals(store.ApprovalSettings{Outbox: webhooks.Outbox, Announce: webhooks.Announcer(w.sender.Endpoints, w.clock.Now)})
+	stored := w.outbox.Approvals(store.ApprovalSettings{Outbox: webhooks.Outbox, Announce: webhooks.Announcer(w.sender.Endpoints, w.clock.Now)})
 	a := approval.Approval{
 		ID: approval.NewID(), Client: "backend", Account: "erika-1", Number: "A123456780", Action: "adresse",
 		Content: approval.HashOf(nil), MatchCode: "123", State: approval.Pending, Created: w.clock.Now(), Expires: w.clock.Now().Add(time.Minute),
