@@ -37,6 +37,7 @@ type Spec struct {
 	Mode        string // "": enforce
 	Since       string // "": 2026-12-01
 	NectURL     string // the identification service; "": nobody registers or recovers, and the card is the only proof
+	CoolDown    string // of a new phone; "": none
 	Edit        func(configuration []byte) []byte
 	Log         io.Writer // takes its log beside the kept last lines
 }
@@ -135,6 +136,9 @@ func (p *Play) complete(spec *Spec) {
 	if spec.Since == "" {
 		spec.Since = "2026-12-01"
 	}
+	if spec.CoolDown == "" {
+		spec.CoolDown = "0s"
+	}
 }
 
 // write lays out the folder: configuration, secrets, master data.
@@ -148,7 +152,7 @@ func (p *Play) write(spec Spec) (config string, err error) {
 		"Port": spec.Port, "Internal": spec.Internal, "Store": spec.Store, "Dir": spec.Dir, "Mode": spec.Mode,
 		"Since": spec.Since, "KeycloakURL": spec.KeycloakURL, "Realm": spec.Realm, "GateURL": p.Ports.GateURL() + spec.Path, "SiteURL": p.Ports.SiteURL(),
 		"PartnerURL": p.Ports.PartnerURL(), "UpstreamURL": p.Ports.UpstreamURL(),
-		"NectURL": spec.NectURL, "Mail": p.Ports.Mail(),
+		"NectURL": spec.NectURL, "Mail": p.Ports.Mail(), "CoolDown": spec.CoolDown,
 	})
 	if err != nil {
 		return "", err
