@@ -91,10 +91,12 @@ func (a *desk) inbox(w http.ResponseWriter, r *http.Request) error {
 		if len(mark) > maxMark {
 			return api.Reply{}, api.Malformed("", "mark is longer than %d", maxMark)
 		}
-		if !a.seats.take(p.ID) {
-			return api.Reply{}, tooMany()
+		if query.Get("wait") != "" {
+			if !a.seats.take(p.ID) {
+				return api.Reply{}, tooMany()
+			}
+			defer a.seats.leave(p.ID)
 		}
-		defer a.seats.leave(p.ID)
 		ctx, cancel, err := api.Patience(w, r, query.Get("wait"))
 		if err != nil {
 			return api.Reply{}, err

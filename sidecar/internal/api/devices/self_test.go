@@ -356,6 +356,9 @@ func TestTwoCallsOfAPhoneWaitAndAllEndAtTheStop(t *testing.T) {
 	w.waiting(2)
 	_, err = p.Inbox(t.Context(), 60, empty.Mark)
 	w.refused(err, "too_many")
+	if _, err := p.Inbox(t.Context(), 0, ""); err != nil {
+		t.Errorf("who does not wait needs no seat: %v", err)
+	}
 	w.refused(p.Events(t.Context(), func(phones.Inbox) error { return nil }), "too_many")
 	close(stopping)
 	waits.Wait()
