@@ -3,6 +3,8 @@ package devices_test
 import (
 	"encoding/json"
 	"net/http"
+	"os"
+	"strings"
 	"testing"
 
 	phones "github.com/schleuse/schleuse/e2e/device"
@@ -49,6 +51,32 @@ func TestAnythingElseThanApproveDenies(t *testing.T) {
 			decision, err := p.Send(t.Context(), r.ID, payload, password)
 			if err != nil || decision != (phones.Decision{State: "denied", Reason: "malformed"}) || w.state(a.ID) != approval.Denied {
 				t.Errorf("decided %+v, %v; stored %s", decision, err, w.state(a.ID))
+			}
+		})
+	}
+}
+
+func TestVectorsOfDenials(t *testing.T) {
+	raw, err := os.ReadFile("../../../device/testdata/protocol/answer.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v struct {
+		Hash    string `json:"request_sha256"`
+		Denials []struct{ Why, Payload string }
+	}
+	if err := json.Unmarshal(raw, &v); err != nil || len(v.Denials) == 0 {
+		t.Fatal(len(v.Denials), err)
+	}
+	for _, denial := range v.Denials {
+		t.Run(denial.Why, func(t *testing.T) {
+			w := newWorld(t)
+			p := w.enrolled()
+			_, r := w.shown(p)
+			payload := strings.ReplaceAll(denial.Payload, v.Hash, phones.Digest(r.Raw))
+			decision, err := p.Send(t.Context(), r.ID, []byte(payload), password)
+			if err != nil || decision != (phones.Decision{State: "denied", Reason: "malformed"}) {
+				t.Errorf("decided %+v, %v", decision, err)
 			}
 		})
 	}
