@@ -5,61 +5,271 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/schleuse/schleuse/e2e/visitor"
 )
+
+// What the owner and the thief choose as their passwords.
+const (
+	ownersPassword = "Der-Eigentuemerin-Wort-1"
+	thiefsPassword = "Dieb-war-hier-99"
+)
+
+func choosing(password string) url.Values {
+	return url.Values{"password-new": {password}, "password-confirm": {password}}
+}
+
+// lurking is somebody with a posted password at the action that Keycloak
+// demands.
+type lurking struct {
+	*scene
+	form visitor.Form
+}
+
+// lurks comes there, by the entry for staff or by this user name where one is given.
+func (s *scene) lurks(staff bool, username string) *lurking {
+	s.Helper()
+	target, _ := s.begin(nil)
+	page := &visitor.Page{}
+	switch {
+	case staff:
+		page = s.get(target + "&schleuse_staff=1")
+		page = s.submit(s.form(page, "password"), url.Values{"username": {s.person.Number}, "password": {s.person.Password}})
+	case username != "":
+		page = s.submit(s.form(s.get(target), "password"), url.Values{"username": {username}, "password": {s.person.Password}})
+	default:
+		page = s.login(target)
+	}
+	return &lurking{s, s.form(page, "password-new")}
+}
+
+func (l *lurking) dropNumber() {
+	for _, cookie := range l.v.CookieNames(realm() + "/") {
+		if strings.HasSuffix(cookie, "number") {
+			l.v.DropCookies(cookie)
+		}
+	}
+}
+
+// tab is the address of Keycloak's login page for the tab in which they wait.
+func (l *lurking) tab() string {
+	l.Helper()
+	u, err := url.Parse(l.form.Action)
+	if err != nil {
+		l.Fatal(err)
+	}
+	q := u.Query()
+	for name := range q {
+		if name != "client_id" && name != "tab_id" && name != "client_data" {
+			q.Del(name)
+		}
+	}
+	return realm() + "/login-actions/authenticate?" + q.Encode()
+}
+
+// rename shows another user name in the tab. Keycloak leads back to the action.
+func (l *lurking) rename() {
+	l.Helper()
+	page := l.submit(visitor.Form{Action: l.tab(), Method: http.MethodPost, Fields: url.Values{"username": {number(people - 1)}, "password": {"x"}}}, nil)
+	l.form = l.again(page)
+}
+
+// renumber types another number for the tab.
+func (l *lurking) renumber() {
+	l.Helper()
+	l.dropNumber()
+	page := l.submit(visitor.Form{Action: l.tab(), Method: http.MethodPost, Fields: url.Values{"x": {"y"}}}, nil)
+	if form, err := page.Form("number"); err == nil {
+		page = l.wish(l.submit(form, url.Values{"number": {number(people - 1)}}))
+	}
+	l.form = l.again(page)
+}
+
+// again is the form of the action again, if the page has it.
+func (l *lurking) again(page *visitor.Page) visitor.Form {
+	if form, err := page.Form("password-new"); err == nil {
+		return form
+	}
+	return l.form
+}
+
+// owner gets a password of their own by mail, signs in with it, and shows the card.
+func (s *scene) owner() {
+	s.Helper()
+	s.admin(http.MethodPut, "users/"+s.person.ID+"/reset-password", map[string]any{"type": "password", "value": ownersPassword, "temporary": false}, nil)
+	owner := s.elsewhere(ownersPassword)
+	to, _ := owner.begin(nil)
+	if page := owner.digits(owner.login(to)); page.Query("code") == "" {
+		s.Fatalf("the owner does not get in: %s", page.Text())
+	}
+}
+
+// elsewhere is another browser of the same person's, at a client with numbers.
+func (s *scene) elsewhere(password string) *scene {
+	other := *s
+	other.at(here.doors.Gate(), "attack-web")
+	other.person.Password = password
+	return &other
+}
+
+// signsIn reports whether this password signs in, all the way.
+func (s *scene) signsIn(password string) bool {
+	s.Helper()
+	again := s.elsewhere(password)
+	to, _ := again.begin(nil)
+	return again.login(to).Query("code") != ""
+}
 
 // TestAThiefWhoWaitsInKeycloakIsOvertaken: somebody with a posted password
 // waits at the action that Keycloak demands. Meanwhile the owner gets a
 // password of their own and shows the card. What the thief then sends changes
-// nothing and opens nothing, whatever becomes of their cookies.
+// nothing and opens nothing, whatever becomes of their cookies and names.
 func TestAThiefWhoWaitsInKeycloakIsOvertaken(t *testing.T) {
-	const owners, thiefs = "Der-Eigentuemerin-Wort-1", "Dieb-war-hier-99"
-	fill := url.Values{"password-new": {thiefs}, "password-confirm": {thiefs}}
 	cases := map[string]struct {
-		client string
-		drop   bool // the cookie in which the gate keeps the number
+		client        string
+		staff, mail   bool
+		before, after func(*lurking)
 	}{
-		"as it is":                    {client: "attack-web"},
-		"without the number's cookie": {client: "attack-web", drop: true},
-		"through a plain client":      {client: "attack-plain"},
-		"there, without the cookie":   {client: "attack-plain", drop: true},
+		"as it is":                     {client: "attack-web"},
+		"without the number's cookie":  {client: "attack-web", after: (*lurking).dropNumber},
+		"under another number":         {client: "attack-web", after: (*lurking).renumber},
+		"by the entry for staff":       {client: "attack-web", staff: true},
+		"through a plain client":       {client: "attack-plain"},
+		"there, without the cookie":    {client: "attack-plain", after: (*lurking).dropNumber},
+		"there, renamed while waiting": {client: "attack-plain", before: (*lurking).rename},
+		"there, by the mail address":   {client: "attack-plain", mail: true},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t, c.client)
 			requires("UPDATE_PASSWORD")(s)
-			target, _ := s.begin(nil)
-			waiting := s.form(s.login(target), "password-new")
-
-			s.admin(http.MethodPut, "users/"+s.person.ID+"/reset-password", map[string]any{"type": "password", "value": owners, "temporary": false}, nil)
-			owner := *s
-			owner.at(here.doors.Gate(), "attack-web")
-			owner.person.Password = owners
-			to, _ := owner.begin(nil)
-			if page := owner.digits(owner.login(to)); page.Query("code") == "" {
-				t.Fatalf("the owner does not get in: %s", page.Text())
+			username := ""
+			if c.mail {
+				username = s.byMail()
 			}
-
-			if c.drop {
-				for _, cookie := range s.v.CookieNames(realm() + "/") {
-					if strings.HasSuffix(cookie, "number") {
-						s.v.DropCookies(cookie)
-					}
-				}
+			thief := s.lurks(c.staff, username)
+			if c.before != nil {
+				c.before(thief)
 			}
-			page := s.submit(waiting, fill)
-			if page.Query("code") != "" {
+			s.owner()
+			if c.after != nil {
+				c.after(thief)
+			}
+			if page := thief.submit(thief.form, choosing(thiefsPassword)); page.Query("code") != "" {
 				t.Error("the thief got a code")
 			}
 			if leaks := s.recorder.leaks(); len(leaks) > 0 {
 				t.Errorf("the thief got %v", leaks)
 			}
-			again := *s
-			again.at(here.doors.Gate(), "attack-web")
-			again.person.Password = owners
-			to, _ = again.begin(nil)
-			if page := again.login(to); page.Query("code") == "" {
-				t.Errorf("the owner's password is gone: %s", page.Text())
+			if s.signsIn(thiefsPassword) || !s.signsIn(ownersPassword) {
+				t.Error("the password is the thief's")
 			}
 		})
 	}
+}
+
+// byMail gives the account a mail address, by which people sign in from now on.
+func (s *scene) byMail() string {
+	s.Helper()
+	mail := strings.ToLower(s.person.Number) + "@kasse.example"
+	s.admin(http.MethodPut, "users/"+s.person.ID, map[string]any{"email": mail, "firstName": "A", "lastName": "B"}, nil)
+	s.admin(http.MethodPut, "", map[string]any{"realm": realmName, "loginWithEmailAllowed": true}, nil)
+	return mail
+}
+
+// TestWhoIsDemandedAPasswordChoosesIt: the same ways are gone by honest people,
+// in one go, and end where the gate leads them.
+func TestWhoIsDemandedAPasswordChoosesIt(t *testing.T) {
+	for name, c := range map[string]struct {
+		client      string
+		staff, mail bool
+		role        []string
+	}{
+		"by number": {client: "attack-web"}, "plain": {client: "attack-plain"}, "plain, by mail": {client: "attack-plain", mail: true},
+		"staff": {client: "attack-plain", role: []string{"mitarbeiter"}}, "staff, by their entry": {client: "attack-web", staff: true, role: []string{"mitarbeiter"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t, c.client, c.role...)
+			requires("UPDATE_PASSWORD")(s)
+			username := ""
+			if c.mail {
+				username = s.byMail()
+			}
+			l := s.lurks(c.staff, username)
+			l.form = s.form(s.get(strings.Replace(l.form.Action, "session_code", "old_code", 1)), "password-new") // loaded again
+			page := l.submit(l.form, choosing(ownersPassword))
+			if c.role == nil {
+				page = s.digits(page)
+			}
+			if page.Query("code") == "" {
+				t.Errorf("no code: %s", page.Text())
+			}
+		})
+	}
+}
+
+// TestOfTwoWithAPostedPasswordOneChooses: the owner chooses theirs and is asked
+// for the card. The thief, who waits with the same posted password, comes too
+// late then.
+func TestOfTwoWithAPostedPasswordOneChooses(t *testing.T) {
+	s := newScene(t, "attack-web")
+	requires("UPDATE_PASSWORD")(s)
+	thief := s.lurks(false, "")
+	owner := s.elsewhere(s.person.Password)
+	card := owner.submit(owner.lurks(false, "").form, choosing(ownersPassword))
+	thief.submit(thief.form, choosing(thiefsPassword))
+	if page := owner.digits(card); page.Query("code") == "" {
+		t.Fatalf("the owner does not get in: %s", page.Text())
+	}
+	if s.signsIn(thiefsPassword) || !s.signsIn(ownersPassword) {
+		t.Error("the password is the thief's")
+	}
+}
+
+// TestALinkThatWaitsIsOvertaken: the thief signs in at a foreign issuer, shows
+// the password by which it is linked, and waits before the last address until
+// the owner has shown the card.
+func TestALinkThatWaitsIsOvertaken(t *testing.T) {
+	for name, drop := range map[string]bool{"as it is": false, "without the number's cookie": true} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t, "attack-web")
+			next := s.linksUpTo()
+			s.owner()
+			if drop {
+				(&lurking{scene: s}).dropNumber()
+			}
+			s.get(next)
+			if means := s.enrolled(); len(means) != 0 {
+				t.Errorf("the account has %v", means)
+			}
+		})
+	}
+}
+
+// linksUpTo goes to the address that links the foreign account.
+func (s *scene) linksUpTo() string {
+	s.Helper()
+	name := strings.ToLower(s.person.Number)
+	target, _ := s.begin(url.Values{"kc_idp_hint": {"fremd"}})
+	page := s.get(target)
+	if form, err := page.Form("number"); err == nil {
+		page = s.wish(s.submit(form, url.Values{"number": {s.person.Number}}))
+	}
+	page = s.submit(s.form(page, "name"), url.Values{"name": {name}})
+	if form, err := page.Form("email"); err == nil {
+		page = s.submit(form, url.Values{"email": {name + "@kasse.example"}})
+	}
+	page = s.submit(page.Forms()[0], url.Values{"submitAction": {"linkAccount"}})
+	form := s.form(page, "password")
+	form.Fields.Set("username", s.person.Number)
+	form.Fields.Set("password", s.person.Password)
+	page, err := s.v.Post(s.Context(), form.Action, form.Fields)
+	if err != nil {
+		s.Fatal(err)
+	}
+	next, err := page.URL.Parse(page.Header.Get("Location"))
+	if err != nil || page.Status != http.StatusFound {
+		s.Fatalf("no redirect: %d %s", page.Status, page.Text())
+	}
+	return next.String()
 }
