@@ -28,13 +28,24 @@ func (c Config) Validate() error {
 // Files implements extension.Filer.
 func (c Config) Files() []string { return []string{c.File} }
 
+// Read implements extension.Reader.
+func (c Config) Read() error {
+	_, _, err := c.directory().read()
+	return err
+}
+
+func (c Config) directory() *directory {
+	return &directory{file: c.File, parser: parser{strict: c.StrictCheckDigits}}
+}
+
 // Factory returns the kind "csv".
 func Factory() extension.Factory {
 	return extension.Define("csv", func() Config { return Config{StrictCheckDigits: true} }, open)
 }
 
 func open(_ context.Context, host extension.Host, c Config) (extension.Parts, error) {
-	d := &directory{file: c.File, parser: parser{strict: c.StrictCheckDigits}, log: host.Log}
+	d := c.directory()
+	d.log = host.Log
 	if err := d.start(); err != nil {
 		return extension.Parts{}, err
 	}

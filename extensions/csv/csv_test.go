@@ -337,3 +337,22 @@ func TestExtension(t *testing.T) {
 	}
 	extensiontest.Run(t, csv.Factory, extensiontest.Case{Name: "a file", Config: "file: " + path})
 }
+
+func TestCheckReadsTheFileAsTheStartDoes(t *testing.T) {
+	for name, c := range map[string]struct{ text, want string }{
+		"nobody in it": {csv.Header + "\n", "nobody stands below the first line"},
+		"somebody":     {csv.Header + "\nA123456780;active;Muster;Anna;;1970-01-01;;;\n", ""},
+	} {
+		file := filepath.Join(t.TempDir(), "members.csv")
+		if err := os.WriteFile(file, []byte(c.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		err := csv.Factory().Read(func(into any) error {
+			into.(*csv.Config).File = file
+			return nil
+		})
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

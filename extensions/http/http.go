@@ -90,6 +90,13 @@ func (c Config) Files() []string {
 	return []string{c.TokenFile, c.TLS.CAFile, c.TLS.CertFile, c.TLS.KeyFile}
 }
 
+// Read implements extension.Reader.
+func (c Config) Read() error {
+	shown := credentials{c.TokenFile, c.TLS}
+	_, err := shown.config()
+	return errors.Join(shown.usable(), err)
+}
+
 // Warnings implements extension.Warner.
 func (c Config) Warnings() []string {
 	if c.NamesakesURL != "" {

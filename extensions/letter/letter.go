@@ -85,6 +85,17 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
+// Read implements extension.Reader.
+func (c Config) Read() error { return c.way(time.Now).ready() }
+
+// way is how letters reach whoever prints them.
+func (c Config) way(now func() time.Time) carrier {
+	if c.Outbox == "" {
+		return &service{config: c.Webhook, now: now}
+	}
+	return folder(c.Outbox)
+}
+
 // startable reports whether a page of ours may lead there.
 func startable(address string) bool {
 	u, err := url.Parse(address)
@@ -103,10 +114,7 @@ func open(_ context.Context, host extension.Host, c Config) (extension.Parts, er
 	if err != nil {
 		return extension.Parts{}, err
 	}
-	var way carrier = folder(c.Outbox)
-	if c.Outbox == "" {
-		way = &service{config: c.Webhook, now: host.Now}
-	}
+	way := c.way(host.Now)
 	if err := way.ready(); err != nil {
 		return extension.Parts{}, err
 	}

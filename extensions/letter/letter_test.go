@@ -146,3 +146,15 @@ func TestTheCodesPageIsAskedNothing(t *testing.T) {
 		t.Errorf("%+v", shown)
 	}
 }
+
+func TestCheckLooksForTheFolder(t *testing.T) {
+	for folder, well := range map[string]bool{t.TempDir(): true, "missing": false, "letter.go": false} {
+		err := letter.Factory().Read(func(into any) error {
+			into.(*letter.Config).Outbox = folder
+			return nil
+		})
+		if (err == nil) != well {
+			t.Errorf("%s: %v", folder, err)
+		}
+	}
+}

@@ -55,6 +55,9 @@ func defaults() Config { return Config{SMTP: SMTP{TLS: StartTLS, Timeout: 20 * t
 // Files implements extension.Filer.
 func (c Config) Files() []string { return []string{c.SMTP.PasswordFile, c.SMTP.CAFile} }
 
+// Read implements extension.Reader.
+func (c Config) Read() error { return (&notifier{config: c}).ready(context.Background()) }
+
 // Validate implements extension.Validator.
 func (c Config) Validate() error {
 	errs := []error{c.SMTP.validate()}

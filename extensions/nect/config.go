@@ -134,6 +134,13 @@ func (c Config) Files() []string {
 	return files
 }
 
+// Read implements extension.Reader.
+func (c Config) Read() error {
+	_, of := verifier{config: c.Callback}.keys()
+	_, err := clients(c)
+	return errors.Join(of, err)
+}
+
 // Warnings implements extension.Warner.
 func (c Config) Warnings() []string {
 	if c.Return != Fixed {

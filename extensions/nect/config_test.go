@@ -99,3 +99,19 @@ func TestNoKeyNoStart(t *testing.T) {
 		}
 	}
 }
+
+func TestCheckReadsTheKeys(t *testing.T) {
+	for text, well := range map[string]bool{"whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz": true, "whsec_no base64!": false, "": false} {
+		s := newService(t)
+		secret := s.file(text)
+		err := nect.Factory().Read(func(into any) error {
+			c := into.(*nect.Config)
+			c.BaseURL, c.APIKeyFile = "https://nect.example", s.file("key")
+			c.Callback = nect.Callback{Verify: nect.HMAC, KeyFiles: []string{secret}}
+			return nil
+		})
+		if (err == nil) != well {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}

@@ -108,33 +108,53 @@ func checkFiles(cfg *config.Config) error {
 	add("brand.logo_file", readable(cfg.Brand.LogoFile))
 	add("brand.css_file", readable(cfg.Brand.CSSFile))
 	if g := cfg.Gate; g != nil {
-		_, err := secretfile.Open(g.Keycloak.SecretFile)()
-		add("gate.keycloak.secret_file", err)
-		_, err = transport(g.Keycloak.TLS)
+		add("gate.keycloak.secret_file", secret(g.Keycloak.SecretFile, true))
+		_, err := transport(g.Keycloak.TLS)
 		add("gate.keycloak.tls", err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(cfg.Sites)) {
-		_, err := secretfile.Open(cfg.Sites[name].Client.SecretFile)()
-		add("sites."+name+".client.secret_file", err)
+		site := cfg.Sites[name]
+		add("sites."+name+".client.secret_file", secret(site.Client.SecretFile, ownSite(cfg.Gate, site)))
 	}
 	return errors.Join(errs...)
 }
 
-// checkExtensionFiles reads what the parts of extensions name.
+// secret reads a client's secret. That of a client of the gate's own realm is
+// made by another command.
+func secret(file string, own bool) error {
+	_, err := secretfile.Open(file)()
+	if own && errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: schleuse realm apply makes it", err)
+	}
+	return err
+}
+
+// checkExtensionFiles reads what the parts of extensions name, as they do.
 func checkExtensionFiles(cfg *config.Config, factories []extension.Factory) error {
 	var errs []error
 	cfg.EachExtension(func(key string, e config.Extension) {
 		i := slices.IndexFunc(factories, func(f extension.Factory) bool { return f.Kind == e.Kind })
-		if i < 0 || factories[i].Files == nil {
+		if i < 0 {
 			return
 		}
-		for _, file := range factories[i].Files(e.Decode) {
-			if err := readable(file); err != nil {
-				errs = append(errs, fmt.Errorf("%s: %w", key, err))
-			}
+		if err := checkParts(factories[i], e.Decode); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", key, err))
 		}
 	})
 	return errors.Join(errs...)
+}
+
+func checkParts(f extension.Factory, decode func(any) error) error {
+	var errs []error
+	if f.Files != nil {
+		for _, file := range f.Files(decode) {
+			errs = append(errs, readable(file))
+		}
+	}
+	if err := errors.Join(errs...); err != nil || f.Read == nil {
+		return err
+	}
+	return f.Read(decode)
 }
 
 func readable(file string) error {

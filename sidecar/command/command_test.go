@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"os/exec"
 	"strconv"
 	"testing"
@@ -24,6 +25,18 @@ type settings struct {
 
 // Files names the list.
 func (s settings) Files() []string { return []string{s.List} }
+
+// Read demands that somebody stands on the list.
+func (s settings) Read() error {
+	if s.List == "" {
+		return nil
+	}
+	raw, err := os.ReadFile(s.List)
+	if err == nil && len(raw) == 0 {
+		err = errors.New("nobody stands on the list")
+	}
+	return err
+}
 
 // Validate demands at least one try.
 func (s settings) Validate() error {

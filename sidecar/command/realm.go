@@ -182,7 +182,7 @@ func desire(cfg *config.Config) (realm.Desired, error) {
 	ours := map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(cfg.Sites)) {
 		s := cfg.Sites[name]
-		if !s.Issuer.IsZero() && s.Issuer.String() != g.Issuer() {
+		if !ownSite(g, s) {
 			continue // another provider's client
 		}
 		c, err := client(s.Client.ID, s.Client.SecretFile)
@@ -198,6 +198,11 @@ func desire(cfg *config.Config) (realm.Desired, error) {
 		}
 	}
 	return d, nil
+}
+
+// ownSite reports whether a site is a client of the gate's realm.
+func ownSite(g *config.Gate, s config.Site) bool {
+	return g != nil && (s.Issuer.IsZero() || s.Issuer.String() == g.Issuer())
 }
 
 func client(id, file string) (realm.Client, error) {

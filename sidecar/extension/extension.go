@@ -29,6 +29,8 @@ type Factory struct {
 	// Files returns the files that a valid `config:` block names, see Filer;
 	// may be nil.
 	Files func(decode func(into any) error) []string
+	// Read reads what a valid `config:` block names, see Reader; may be nil.
+	Read func(decode func(into any) error) error
 	// Warnings returns what is allowed in a valid `config:` block and still
 	// deserves a second thought, see Warner; may be nil.
 	Warnings func(decode func(into any) error) []string
@@ -50,6 +52,13 @@ type Validator interface {
 type Filer interface {
 	// Files returns their paths; an empty one is none.
 	Files() []string
+}
+
+// Reader is implemented by a configuration that names what Open reads.
+type Reader interface {
+	// Read reads it as Open does, without side effects, and returns what Open
+	// would refuse: `schleuse check` says it before `serve` does.
+	Read() error
 }
 
 // Warner is implemented by a configuration in which something is allowed that
@@ -82,6 +91,13 @@ func Define[C any](kind string, defaults func() C, open func(context.Context, Ho
 			c, err := load(decode)
 			if f, ok := any(c).(Filer); ok && err == nil {
 				return f.Files()
+			}
+			return nil
+		},
+		Read: func(decode func(any) error) error {
+			c, err := load(decode)
+			if r, ok := any(c).(Reader); ok && err == nil {
+				return r.Read()
 			}
 			return nil
 		},
