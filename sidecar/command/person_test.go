@@ -20,6 +20,8 @@ import (
 	"github.com/schleuse/schleuse/sidecar/account"
 	"github.com/schleuse/schleuse/sidecar/audit"
 	"github.com/schleuse/schleuse/sidecar/command"
+	"github.com/schleuse/schleuse/sidecar/device"
+	"github.com/schleuse/schleuse/sidecar/device/devicetest"
 	"github.com/schleuse/schleuse/sidecar/extension"
 	"github.com/schleuse/schleuse/sidecar/flow"
 	"github.com/schleuse/schleuse/sidecar/internal/gate"
@@ -86,10 +88,29 @@ func liveIn(ctx context.Context, database, keys string) error {
 			s.Records("nect").About(about).Put(ctx, "case "+string(id), 0, json.RawMessage(`"hidden-content"`), time.Hour),
 			s.Records("nect").About(evidence).Put(ctx, "evidence "+string(id), 0, json.RawMessage(`"hidden-content"`), time.Hour),
 			s.Outbox("letter").About(about).Put(ctx, "order "+string(id), []byte("hidden-content"), time.Hour),
+			register(ctx, s, number, id),
 			s.Audit().Append(ctx, audit.Entry{Phase: audit.Fact, Action: "role.grant", Result: "ok", Person: id}),
 		)
 	}
 	return errors.Join(err, s.Close())
+}
+
+// register stores a phone.
+func register(ctx context.Context, s *store.Store, number member.KVNR, id account.ID) error {
+	now := time.Now()
+	err := s.Permits().Give(ctx, device.Permit{
+		Session: account.SID("sid " + id), Client: "app", Account: id, Number: number, Kinds: []string{device.ByNect},
+		Proof: "proof of " + string(id), Given: now, Expires: now.Add(device.PermitLife),
+	})
+	if err != nil {
+		return err
+	}
+	_, err = s.Permits().Use(ctx, account.SID("sid "+id), "app", func(device.Permit, []device.Device) ([]device.Device, error) {
+		d := devicetest.NewPhone().Device(id, number, now)
+		d.Push = device.Push{Channel: "fcm", Token: "hidden-content"}
+		return []device.Device{d}, nil
+	})
+	return err
 }
 
 // summary counts what show printed: summary FILE.
@@ -112,8 +133,8 @@ func summary() {
 			evidence++
 		}
 	}
-	fmt.Printf("attempts %d logins %d sessions %d records %d evidence %d counters %d messages %d audit %d\n", len(d.Attempts),
-		len(d.Logins), len(d.Sessions), len(d.Records), evidence, len(d.Counters), len(d.Messages), d.Entries)
+	fmt.Printf("attempts %d logins %d sessions %d records %d evidence %d counters %d messages %d phones %d audit %d\n", len(d.Attempts),
+		len(d.Logins), len(d.Sessions), len(d.Records), evidence, len(d.Counters), len(d.Messages), len(d.Phones), d.Entries)
 	for _, r := range d.Requests {
 		fmt.Println("request", r.ID)
 	}

@@ -42,8 +42,9 @@ user (containers, no pam_loginuid), it is the user of the process; SUDO_UID is
 not believed. Root counts as one clerk, however many people use it.
 
 Erased: attempts to sign in, sessions, login records, the records and counters
-of extensions, queued messages, and the person's audit key, without which the
-audit entries no longer say whom they concern, nor their detail.
+of extensions, queued messages, registered phones, approvals, and the person's
+audit key, without which the audit entries no longer say whom they concern, nor
+their detail.
 Kept: those entries without that; evidence that the person was identified, until
 its time is over; the entries about this erasure, with clerk and reason.
 Not touched: the account at Keycloak. Delete it there afterwards, if it is to go.

@@ -42,8 +42,8 @@ func (p program) personShow() *cobra.Command {
 		Use: "show", Short: "Print what is held about a person", Args: noArguments,
 		Long: `Prints as JSON what is held about the person whose insurance number is read from
 standard input: the account's id, attempts to sign in, sessions, the records of
-extensions by their extension, times and counts, queued messages, and the audit
-entries about them. Secrets and the content of sealed records are not printed.
+extensions by their extension, times and counts, queued messages, registered
+phones, approvals, and the audit entries about them. Secrets and the content of sealed records are not printed.
 
 Keycloak is asked for the account. When it does not answer, what can be found by
 the number alone is printed, "incomplete" says so, and the exit code is 1.
