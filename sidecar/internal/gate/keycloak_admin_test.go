@@ -46,10 +46,13 @@ func (k *keycloak) byID(id account.ID) *person {
 func (k *keycloak) Find(_ context.Context, number member.KVNR) (account.Account, error) {
 	unlock, err := k.admin()
 	defer unlock()
-	if p := k.people[number.Username()]; err == nil && p != nil {
+	switch p := k.people[number.Username()]; {
+	case err != nil:
+		return account.Account{}, err
+	case p != nil:
 		return account.Account{ID: account.ID(p.id), Username: p.username, Enabled: true}, nil
 	}
-	return account.Account{}, errors.Join(err, account.ErrNotFound)
+	return account.Account{}, account.ErrNotFound
 }
 
 func (k *keycloak) Get(_ context.Context, id account.ID) (account.Account, error) {
