@@ -17,6 +17,7 @@ type Asker struct {
 	mu     sync.Mutex
 	phones int
 	fail   error
+	will   approval.State // of what is asked from now on; zero: Pending
 	asked  []approval.Approval
 	keys   map[string]approval.ID
 }
@@ -33,6 +34,13 @@ func (k *Asker) Own(phones int) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.phones = phones
+}
+
+// Will has the phone answer at once what is asked from now on.
+func (k *Asker) Will(state approval.State) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.will = state
 }
 
 // FailWith makes every call fail from now on; nil mends it.
@@ -92,8 +100,15 @@ func (k *Asker) Ask(_ context.Context, r approval.Request) (approval.Approval, e
 		ID: approval.NewID(), Client: approval.Self, Account: r.Account, Action: r.Action, Content: r.Content,
 		MatchCode: "042", State: approval.Pending, Created: k.now(), Expires: k.now().Add(action.Lifetime),
 	}
+	k.answer(&a)
 	k.asked, k.keys[r.Key] = append(k.asked, a), a.ID
 	return a, nil
+}
+
+func (k *Asker) answer(a *approval.Approval) {
+	if k.will != 0 {
+		a.State, a.Device, a.Decided = k.will, "phone", k.now()
+	}
 }
 
 // Get implements approval.Asker.

@@ -11,6 +11,7 @@ import (
 	"github.com/schleuse/schleuse/extensions/mail"
 	"github.com/schleuse/schleuse/extensions/nect"
 	"github.com/schleuse/schleuse/extensions/password"
+	"github.com/schleuse/schleuse/extensions/phone"
 	"github.com/schleuse/schleuse/sidecar/command"
 )
 
@@ -24,5 +25,6 @@ func main() {
 		mail.Factory(),
 		nect.Factory(),
 		password.Factory(),
+		phone.Factory(),
 	)
 }

@@ -93,16 +93,18 @@ func whole(f extension.Factory, part *config.Config, text string) string {
 	if part.Members == nil {
 		text += "members: {kind: example_members}\n"
 	}
-	return text + frame + flows(f.Place, steps)
+	return text + frame + flows(f, steps)
 }
 
 // flows lets each of the steps stand where steps of its place do.
-func flows(place flow.Place, steps []string) string {
+func flows(f extension.Factory, steps []string) string {
 	own := strings.Join(append(steps, ""), ", ")
-	switch place {
-	case flow.InFront:
+	switch {
+	case slices.Equal(f.Flows, []flow.Name{flow.Enrolment}):
+		return "  flows:\n    login: [" + number + ", keycloak, " + proof + "]\n    enrolment: [{any: [" + own + proof + "]}]\n"
+	case f.Place == flow.InFront:
 		return "  flows: {login: [" + number + ", " + own + "keycloak, " + proof + "]}\n"
-	case flow.Closing:
+	case f.Place == flow.Closing:
 		return "  flows:\n    login: [" + number + ", keycloak, " + proof + "]\n" +
 			"    registration: [" + number + ", " + proof + ", " + own + "]\n" +
 			"    recovery: [" + number + ", " + proof + ", " + own + "]\n"

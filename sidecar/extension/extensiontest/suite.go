@@ -227,11 +227,12 @@ func (s suite) broken(t *testing.T) {
 			used bool
 			cut  func(*Stage)
 		}{
-			"members":  {probe.Members.Asked() > 0, func(s *Stage) { s.Members.Break(down) }},
-			"counters": {len(probe.Counters.Taken()) > 0, func(s *Stage) { s.Counters.Break(down) }},
-			"records":  {probe.Records.Used() > 0, func(s *Stage) { s.Records.Break(down) }},
-			"accounts": {len(probe.Realm.Calls()) > 0, func(s *Stage) { s.Realm.Break("", down) }},
-			"audit":    {len(probe.Audit.Entries()) > 0, func(s *Stage) { s.Audit.FailWith(down) }},
+			"members":   {probe.Members.Asked() > 0, func(s *Stage) { s.Members.Break(down) }},
+			"counters":  {len(probe.Counters.Taken()) > 0, func(s *Stage) { s.Counters.Break(down) }},
+			"records":   {probe.Records.Used() > 0, func(s *Stage) { s.Records.Break(down) }},
+			"accounts":  {len(probe.Realm.Calls()) > 0, func(s *Stage) { s.Realm.Break("", down) }},
+			"approvals": {len(probe.Approvals.Asked()) > 0, func(s *Stage) { s.Approvals.FailWith(down) }},
+			"audit":     {len(probe.Audit.Entries()) > 0, func(s *Stage) { s.Audit.FailWith(down) }},
 		} {
 			if !p.used {
 				continue
