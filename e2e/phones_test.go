@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -23,6 +24,9 @@ const (
 	devicePassword = "Mein-Geraete-Wort-7"
 	devicePIN      = "246810"
 	forPhone       = "urn:schleuse:enrol"
+
+	askOldPhone = "Haben Sie Ihr bisheriges Smartphone zur Hand?"
+	sayConfirm  = "Bitte bestätigen Sie in der Kunden-App"
 )
 
 // appUser is a person at the Kunden-App: the app's browser, and no screen.
@@ -32,7 +36,8 @@ type appUser struct {
 	person  stage.Person
 	browser *visitor.Visitor
 	app     visitor.App
-	code    string // of the letter for the phone
+	code    string        // of the letter for the phone
+	old     *device.Phone // one that vouches for the next; nil: the letter does
 }
 
 // identifiedCustomer is one with an account who was identified before.
@@ -50,7 +55,7 @@ func (a *annexe) appUser(t *testing.T, person stage.Person) *appUser {
 	t.Cleanup(v.Leave)
 	return &appUser{a, t, person, v, visitor.App{
 		Issuer: realmURL(), ID: "kundenapp", RedirectURI: "http://127.0.0.1:9/callback", HTTP: v.HTTPClient(),
-	}, ""}
+	}, "", nil}
 }
 
 // signsIn signs in through the app and returns its access token; extra are
@@ -100,6 +105,11 @@ func (u *appUser) answers(page *visitor.Page) (*visitor.Page, error) {
 			return nil, errors.New("the password does not fit")
 		}
 		return fill("password", url.Values{"password": {u.person.Password}})
+	case askOldPhone:
+		if u.old != nil {
+			return own(url.Values{"wish": {"ask"}})
+		}
+		fallthrough
 	case askNect:
 		other, err := page.Link("Anders ausweisen")
 		if err != nil {
@@ -118,11 +128,29 @@ func (u *appUser) answers(page *visitor.Page) (*visitor.Page, error) {
 			return fill("code", url.Values{"wish": {"order"}})
 		}
 		return fill("code", url.Values{"code": {u.code}})
+	case sayConfirm:
+		if err := u.vouches(page); err != nil {
+			return nil, err
+		}
+		return own(url.Values{"wish": {"check"}})
 	case sayOrdered:
 		u.code = u.letter(u.t, u.person, "letter.code").Data.Code
 		return own(url.Values{"wish": {"code"}})
 	}
 	return nil, errors.New("stands at " + page.Title() + ": " + page.Text())
+}
+
+var threeDigits = regexp.MustCompile(`\b\d{3}\b`)
+
+// vouches confirms on the old phone what the page waits for.
+func (u *appUser) vouches(page *visitor.Page) error {
+	inbox, err := u.old.Inbox(u.t.Context(), 0, "")
+	if err != nil || inbox.Count != 1 {
+		return errors.Join(err, errors.New("the old phone's inbox has not one request"))
+	}
+	shown := u.waiting(u.old, inbox.Requests[0].ID)
+	_, err = u.old.Approve(u.t.Context(), shown, threeDigits.FindString(page.Text()), devicePassword)
+	return err
 }
 
 // token signs in for a phone.
@@ -302,7 +330,7 @@ func TestTheThiefGetsNoPhone(t *testing.T) {
 	}
 	request := thief.app.Begin(url.Values{"acr_values": {forPhone}})
 	page, err := thief.browser.Open(t.Context(), request.URL, thief.app.RedirectURI)
-	if err != nil || page.Next != nil || page.Title() != askNect {
+	if err != nil || page.Next != nil || page.Title() != askOldPhone {
 		t.Fatalf("asked for a phone the thief stands at %q, %v", page.Title(), err)
 	}
 	stolen := thief.newPhone()
@@ -316,6 +344,29 @@ func TestTheThiefGetsNoPhone(t *testing.T) {
 	devices, err := victims.Devices(t.Context())
 	if err != nil || len(devices) != 1 || devices[0].State != "active" {
 		t.Errorf("the victim's phones: %+v, %v", devices, err)
+	}
+}
+
+// TestAPhoneVouchesForAnother, and the other one confirms from then on.
+func TestAPhoneVouchesForAnother(t *testing.T) {
+	a := openAnnexe(t)
+	u := a.identifiedCustomer(t)
+	u.old = u.phone()
+	second, backend := u.phone(), u.backend()
+	phones, err := second.Devices(t.Context())
+	if err != nil || len(phones) != 2 {
+		t.Fatalf("phones %+v, %v", phones, err)
+	}
+	q := u.address("Neue Straße 5")
+	asked, err := backend.Ask(t.Context(), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := second.Approve(t.Context(), u.waiting(second, asked.ID), asked.MatchCode, devicePassword); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := backend.Redeem(t.Context(), client.Expected{ID: asked.ID, Action: "adresse", Content: q.Content}); err != nil {
+		t.Error(err)
 	}
 }
 
