@@ -29,7 +29,7 @@ func (r *Record) Supersede(now time.Time) {
 		return
 	}
 	fail(r, Superseded)
-	if end := now.Add(SupersededLifetime); end.Before(r.Expires) {
+	if end := now.Add(SupersededLifetime); (r.Flow.Holds() || len(r.Proofs) == 0) && end.Before(r.Expires) {
 		r.Expires = end
 	}
 }
@@ -98,7 +98,9 @@ func (e *Engine) release(r *Record, keep func([]byte) []byte) {
 	if keep != nil {
 		r.Held = keep(held)
 	}
-	if end := e.Now().Add(releasedFor); end.Before(r.Expires) {
+	// What holds no login stays for its time: its identification served once,
+	// and a page from before it would begin anew under the same id.
+	if end := e.Now().Add(releasedFor); r.Flow.Holds() && end.Before(r.Expires) {
 		r.Expires = end
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/schleuse/schleuse/sidecar/flow"
 	"github.com/schleuse/schleuse/sidecar/internal/gate/wire"
@@ -87,11 +88,28 @@ func (h *handler) underWay(ctx context.Context, x *exchange, draft flow.Record) 
 			return flow.Secret{}, false, laterFault(err)
 		case rec.Flow != draft.Flow || rec.Number != draft.Number || rec.Status.Terminal():
 		case len(rec.Proofs) == 0 && len(rec.Denied) > 0:
+		case !h.justProved(rec):
 		case found.ID == "" || rec.Created.After(found.Created):
 			found, holds = rec, secret
 		}
 	}
 	return holds, found.ID != "", nil
+}
+
+// anewFor is how long after their last proof somebody who begins anew at this
+// browser is taken for who gave it. A browser may be shared, and the next one
+// there may know the number: later they prove it again, or go on by the page
+// that they left.
+const anewFor = 30 * time.Minute
+
+// justProved reports whether the last proof is that young; where nothing is
+// proved there is nothing to be taken over.
+func (h *handler) justProved(rec flow.Record) bool {
+	var last time.Time
+	for _, p := range rec.Proofs {
+		last = latest(last, p.At)
+	}
+	return len(rec.Proofs) == 0 || h.Now().Sub(last) <= anewFor
 }
 
 // goOnAnew goes on in the attempt under way, for the request with which the

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/schleuse/schleuse/sidecar/flow"
 )
@@ -93,4 +94,42 @@ func TestManyDraftsAreBounded(t *testing.T) {
 	}
 	b.cookies["__Host-schleuse-page"] += strings.Repeat(".ABCDEFGHIJKLMNOPQRSTUVWXYZ", 30)
 	b.post(page.action(), url.Values{"schleuse_request": {page.hidden("schleuse_request")}}).want(http.StatusSeeOther)
+}
+
+// A browser may be shared: who comes half an hour later and knows the number
+// does not choose the password of whoever has proved theirs.
+func TestAProofIsNotTakenOverByTheNextOne(t *testing.T) {
+	for name, c := range map[string]struct {
+		passed time.Duration
+		goesOn bool
+	}{"at once": {0, true}, "after half an hour": {30 * time.Minute, true}, "later": {30*time.Minute + time.Second, false}} {
+		t.Run(name, func(t *testing.T) {
+			w := registering(t)
+			b := w.browser()
+			at := b.draft(b.register(authURL("app")), "digits", "0042").want(http.StatusSeeOther).location()
+			w.clock.Pass(c.passed)
+			got := b.anew(authURL("app"), newcomer)
+			if goesOn := got.Code == http.StatusSeeOther && got.location() == at; goesOn != c.goesOn {
+				t.Errorf("status %d", got.Code)
+			}
+			b.get(at).want(http.StatusOK) // by the page that they left they go on in any case
+		})
+	}
+}
+
+// What was identified for an attempt that is over serves no second one: a page
+// from before it leads to what it has become, for as long as it may stand open.
+func TestAPageOfBeforeBeginsNothingAnew(t *testing.T) {
+	w := registering(t)
+	b := w.browser()
+	first := b.register(authURL("app"))
+	at := b.draft(first, "digits", "0042").want(http.StatusSeeOther).location()
+	b.answer(b.get(at).want(http.StatusOK), "answer", "secret").want(http.StatusSeeOther)
+	b.get(at + "/release").want(http.StatusSeeOther)
+	for _, passed := range []time.Duration{0, 11 * time.Minute, 12 * time.Hour} {
+		w.clock.Pass(passed)
+		if got := b.draft(first, "digits", "0042").want(http.StatusSeeOther).location(); got != at+"/done" {
+			t.Errorf("after %v it leads to %s", passed, got)
+		}
+	}
 }

@@ -213,6 +213,13 @@ func (h *handler) settleLogin(ctx context.Context, rec flow.Record) (flow.Record
 	case person == account.NotCleared:
 		return rec, h.recallAttempt(ctx, rec)
 	}
+	dead, err := h.outlived(ctx, rec)
+	switch {
+	case err != nil:
+		return rec, laterFault(err)
+	case dead && person == account.Cleared:
+		return rec, h.refuseHeld(ctx, rec, whyOvertaken)
+	}
 	err = h.Engine.Forget(ctx, rec)
 	if err == nil {
 		err = h.Engine.Waive(ctx, rec.ID)

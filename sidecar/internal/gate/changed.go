@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/schleuse/schleuse/sidecar/account"
 	"github.com/schleuse/schleuse/sidecar/extension"
+	"github.com/schleuse/schleuse/sidecar/flow"
 	"github.com/schleuse/schleuse/sidecar/internal/gate/wire"
 	"github.com/schleuse/schleuse/sidecar/member"
 )
@@ -36,6 +38,9 @@ type change struct {
 	// any moment until then.
 	Until time.Time `json:",omitzero"`
 	By    string    `json:",omitempty"`
+	// Session is the login in which its owner proved that it is theirs; empty
+	// where that was none.
+	Session account.SID `json:",omitempty"`
 }
 
 // last is the moment before which nobody may have begun.
@@ -50,6 +55,14 @@ func (c change) last() time.Time {
 // identified person's. It must be durable before they go on.
 func (h *handler) changed(ctx context.Context, number member.KVNR, at time.Time) error {
 	return h.recordChange(ctx, number, func(c *change) { c.At = latest(c.At, at) })
+}
+
+// proved records that the account is its owner's, by what they proved in the
+// login of this session.
+func (h *handler) proved(ctx context.Context, number member.KVNR, sid account.SID) error {
+	return h.recordChange(ctx, number, func(c *change) {
+		c.At, c.Session = latest(c.At, h.Now()), sid
+	})
 }
 
 // changing records, before a step that may set a password is asked, that the
@@ -131,6 +144,18 @@ func (h *handler) overtaken(ctx context.Context, key string, since time.Time) (b
 		return false, err
 	}
 	return since.Before(c.last()), nil
+}
+
+// outlived reports whether a login is held that was begun before the account
+// became its owner's, by what was proved in another: its password may be dead
+// by now, and who has it need not be the owner.
+func (h *handler) outlived(ctx context.Context, rec flow.Record) (bool, error) {
+	s, err := decodeHeld(rec.Held)
+	if err != nil || rec.Status != flow.Open || rec.Number == "" {
+		return false, err
+	}
+	c, version, err := h.changeOf(ctx, string(rec.Number))
+	return version != 0 && s.At.Before(c.last()) && c.Session != rec.Session, err
 }
 
 // lateLogin refuses a new login by a tab that was overtaken. What has become

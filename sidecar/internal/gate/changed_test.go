@@ -226,6 +226,20 @@ func TestOfTwoWhoWaitOneActs(t *testing.T) {
 	}
 }
 
+// TestAHeldLoginOfADeadPasswordEnds: somebody's login is held when the insurer
+// sends another password, with which the owner signs in and shows the card.
+func TestAHeldLoginOfADeadPasswordEnds(t *testing.T) {
+	w := newWorld(t)
+	b := w.browser()
+	at := b.password(b.typeNumber(authURL("app"), "a123456780"), "a123456780", "pw-a123456780").location()
+	b.get(at).want(http.StatusOK).shows("ask for digits")
+	w.owner()
+	b.get(at + "/release").want(http.StatusGone)
+	if n := w.keycloak.live("a123456780"); n != 1 { // the owner's
+		t.Errorf("%d sessions live", n)
+	}
+}
+
 // TestALinkWaits: the account of a foreign issuer is linked by an address that
 // is called after the password. Whose it becomes is not to be seen.
 func TestALinkWaits(t *testing.T) {

@@ -75,7 +75,7 @@ func (h *handler) grant(ctx context.Context, rec flow.Record) error {
 		Action: "role.grant", Client: rec.Client, Person: rec.Account,
 		Detail: evidence(rec),
 	}
-	if err := h.changed(ctx, rec.Number, h.Now()); err != nil {
+	if err := h.proved(ctx, rec.Number, rec.Session); err != nil {
 		return err
 	}
 	err := h.remote(ctx, e, func() error { return h.Accounts.Grant(ctx, rec.Account) })
