@@ -363,3 +363,22 @@ func TestWhatIsStoredIsAboutThePerson(t *testing.T) {
 		}
 	}
 }
+
+// An attempt with a case keeps a state: it gives way after those without (see
+// flow.Attempts), as what it has begun has cost.
+func TestAnAttemptWithACaseSaysSo(t *testing.T) {
+	w := in(t, "pending", "per_number: 1")
+	a, other := w.attempt(1, flow.Registration), w.attempt(2, flow.Registration)
+	w.expect(w.presses(a, "start"), "jump")
+	w.expect(w.presses(other, "start"), "denied.too_many")
+	if a.State == nil || other.State != nil {
+		t.Errorf("states %s and %s", a.State, other.State)
+	}
+	w.expect(w.presses(a, "wait"), "waiting")
+	w.expect(w.presses(a, "jump"), "jump")
+	a.State = nil // as after another way was tried
+	w.expect(w.looks(a), "jump")
+	if a.State == nil {
+		t.Error("it does not say so any more")
+	}
+}

@@ -16,6 +16,10 @@ import (
 // device.
 const waiting = `{"waiting":true}`
 
+// begun is that of whoever has a case otherwise: an attempt with a state gives
+// way to others last (see flow.Attempts).
+const begun = `{"begun":true}`
+
 // maxDrawn is the longest address that is drawn as a QR code, in bytes.
 const maxDrawn = 512
 
@@ -28,9 +32,17 @@ type jumpData struct {
 	Draw bool // it fits a QR code
 }
 
-// page shows where a case stands. The order of the questions matters: nothing
-// of a result is told before it is certain who sits here.
+// page shows where a case stands, and notes that there is one.
 func (s *step) page(ctx context.Context, a *flow.Attempt, r record) (flow.Outcome, error) {
+	if r.opened() && a.ID != "" && a.State == nil {
+		a.State = json.RawMessage(begun)
+	}
+	return s.stands(ctx, a, r)
+}
+
+// stands says where. The order of the questions matters: nothing of a result is
+// told before it is certain who sits here.
+func (s *step) stands(ctx context.Context, a *flow.Attempt, r record) (flow.Outcome, error) {
 	now := s.host.Now()
 	switch {
 	case r.interrupted(now):

@@ -145,6 +145,20 @@ type Record struct {
 // MaxOwn is how many attempts of one account may be open at the same time.
 const MaxOwn = 4
 
+// MaxUnsigned is how many of one number may be open at one address while nobody
+// has signed in for them. It is more than a step lets anybody make for a number
+// in a day of what costs, so that whoever shares an address with its person,
+// and knows the number, takes nothing from them that has cost already.
+const MaxUnsigned = 24
+
+// Room is how many attempts of the record's account or number may be open.
+func (r Record) Room() int {
+	if r.Account == "" {
+		return MaxUnsigned
+	}
+	return MaxOwn
+}
+
 // Superseded is the DenyKey of an attempt that gave way to a newer one. Its
 // session lives on: another attempt may hold a part of the same one.
 const Superseded = "superseded"
@@ -161,8 +175,9 @@ type Attempts interface {
 	// have to give way. Of one account MaxOwn may be neither terminal nor
 	// expired: the oldest gives way, one of the record's own address before
 	// any. Without an account, the number counts in its place, at this address
-	// alone, and of what has no proof the youngest gives way: who comes again
-	// and again with somebody's number takes their own places. At an address
+	// alone, up to MaxUnsigned. Of what has no proof there, that whose step
+	// keeps no State gives way first, by the oldest, and then the youngest: who
+	// comes again and again with somebody's number takes their own places. At an address
 	// that has as many as the operator allows, one of whoever has most there
 	// gives way, if these are two or more, else one of the record's own
 	// account or number; if there is none, the error is ErrTooManyAttempts.

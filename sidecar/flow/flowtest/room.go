@@ -12,7 +12,7 @@ func (s *Attempts) makeRoom(r flow.Record) error {
 	var leaving []flow.Record
 	own := s.standing(r, func(o flow.Record) bool { return ownerOf(o) == ownerOf(r) && ownerOf(r) != "" })
 	here := s.standing(r, func(o flow.Record) bool { return beside(o, r) })
-	if len(own) >= flow.MaxOwn {
+	if len(own) >= r.Room() {
 		leaving, own = own[:1], own[1:]
 		here = slices.DeleteFunc(here, func(o flow.Record) bool { return o.ID == leaving[0].ID })
 	}
@@ -45,10 +45,10 @@ func (s *Attempts) standing(r flow.Record, which func(flow.Record) bool) (out []
 	}
 	slices.SortFunc(out, func(a, b flow.Record) int {
 		age := a.Created.Compare(b.Created)
-		if a.Account == "" && proven(a) == 0 {
+		if a.Account == "" && stake(a) == 1 {
 			age = -age
 		}
-		return cmp.Or(cmp.Compare(proven(a), proven(b)), cmp.Compare(away(a, r), away(b, r)), age)
+		return cmp.Or(cmp.Compare(stake(a), stake(b)), cmp.Compare(away(a, r), away(b, r)), age)
 	})
 	return out
 }
@@ -89,11 +89,15 @@ func away(o, r flow.Record) int {
 	return 1
 }
 
-func proven(r flow.Record) int {
+// stake is how much is lost with a record: nothing, something begun, a proof,
+// all of them.
+func stake(r flow.Record) int {
 	switch {
 	case r.Status != flow.Open:
-		return 2
+		return 3
 	case len(r.Proofs) > 0:
+		return 2
+	case r.Account != "" || len(r.State) > 0:
 		return 1
 	}
 	return 0

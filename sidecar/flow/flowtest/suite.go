@@ -27,7 +27,8 @@ func Run(t *testing.T, open func(t *testing.T, now func() time.Time) flow.Attemp
 		"an error in an update changes nothing":     suite.rollback,
 		"updates one after the other":               suite.serial,
 		"bounds the open attempts of one account":   suite.bounded,
-		"lets a number's youngest give way":         suite.byNumber,
+		"keeps what a number has begun":             suite.byNumber,
+		"lets a number's youngest give way":         suite.byWhatWasBegun,
 		"lets what has a proof stay":                suite.provenStays,
 		"takes the place of what expired":           suite.again,
 		"fails what is open of one session, alone":  suite.failSession,
@@ -261,24 +262,36 @@ func (s suite) superseded(ids []flow.AttemptID, want ...int) {
 	}
 }
 
-// byNumber: the first is a person's, the others a stranger's at their address.
+// byNumber: a person has begun something in the first, and a stranger at their
+// address comes again and again.
 func (s suite) byNumber() {
-	var ids []flow.AttemptID
-	for range flow.MaxOwn + 2 {
-		ids = append(ids, s.create(s.numbered()))
+	ids := []flow.AttemptID{s.create(s.numbered())}
+	for range flow.MaxUnsigned + 1 {
+		r := s.numbered()
+		r.State = nil
+		ids = append(ids, s.create(r))
 	}
 	elsewhere := s.numbered()
 	elsewhere.Address = netip.MustParsePrefix("192.0.2.1/32")
 	ids = append(ids, s.create(elsewhere))
-	s.superseded(ids, 3, 4)
+	s.superseded(ids, 1, 2)
+}
+
+// byWhatWasBegun: so does a stranger who begins something each time.
+func (s suite) byWhatWasBegun() {
+	var ids []flow.AttemptID
+	for range flow.MaxUnsigned + 2 {
+		ids = append(ids, s.create(s.numbered()))
+	}
+	s.superseded(ids, flow.MaxUnsigned-1, flow.MaxUnsigned)
 }
 
 func (s suite) provenStays() {
 	var ids []flow.AttemptID
-	for range flow.MaxOwn {
+	for range flow.MaxUnsigned {
 		ids = append(ids, s.create(s.numbered()))
 	}
-	_, err := s.attempts.Update(s.Context(), ids[3], func(r *flow.Record) error {
+	_, err := s.attempts.Update(s.Context(), ids[flow.MaxUnsigned-1], func(r *flow.Record) error {
 		r.Proofs = map[flow.StepName]flow.Proof{"nect": {Kind: "nect", At: s.clock.Now()}}
 		return nil
 	})
@@ -286,7 +299,7 @@ func (s suite) provenStays() {
 		s.Fatalf("Update: %v", err)
 	}
 	ids = append(ids, s.create(s.numbered()))
-	s.superseded(ids, 2)
+	s.superseded(ids, flow.MaxUnsigned-2)
 }
 
 func (s suite) again() {

@@ -57,7 +57,7 @@ func (s attempts) Create(ctx context.Context, r flow.Record) error {
 		return err
 	}
 	return s.write(ctx, "creating an attempt", func(ctx context.Context, tx *sql.Tx) error {
-		n := newcomer{address: s.address(r)}
+		n := newcomer{address: s.address(r), room: r.Room()}
 		n.owner, n.owned = s.owner(r)
 		if err := s.makeRoom(ctx, tx, n); err != nil {
 			return err

@@ -38,6 +38,7 @@ func (s attempts) address(r flow.Record) alternatives {
 type newcomer struct {
 	owner, address alternatives
 	owned          bool
+	room           int // how many of the owner's may be open
 }
 
 // ownerColumn is NULL for nobody.
@@ -50,12 +51,22 @@ func (n newcomer) ownerColumn() any {
 
 // standing is an attempt that is not terminal.
 type standing struct {
-	id     flow.AttemptID
-	proven int  // 0 = nothing, 1 = something, 2 = all
-	here   bool // at the newcomer's address
+	id    flow.AttemptID
+	stake stake
+	here  bool // at the newcomer's address
 	// age orders what is alike: the least gives way.
 	age int64
 }
+
+// stake says what is lost with an attempt.
+type stake uint8
+
+const (
+	nothing stake = iota
+	begun         // somebody has signed in, or a step keeps a state: a case, perhaps
+	proven
+	whole // all is proven
+)
 
 // makeRoom lets attempts fail that have to give way to a new one, or answers
 // ErrTooManyAttempts.
@@ -76,7 +87,7 @@ func (s attempts) makeRoom(ctx context.Context, tx *sql.Tx, n newcomer) error {
 	if err != nil {
 		return err
 	}
-	if len(own) >= flow.MaxOwn {
+	if len(own) >= n.room {
 		leaving = append(leaving, own[0].id)
 		if own[0].here {
 			count--
@@ -101,9 +112,9 @@ func (s attempts) count(ctx context.Context, tx *sql.Tx, address alternatives) (
 }
 
 // standing returns an owner's attempts, in the order in which they give way:
-// what is proven last, then those of the newcomer's address first, then the
-// oldest; of a number that nobody has signed in for, what has no proof goes by
-// the youngest.
+// that with the least at stake, then those of the newcomer's address, then the
+// oldest; of a number that nobody has signed in for, what was begun and has no
+// proof goes by the youngest.
 func (s attempts) standing(ctx context.Context, tx *sql.Tx, n newcomer, owner alternatives) ([]standing, error) {
 	if !n.owned {
 		return nil, nil
@@ -123,28 +134,30 @@ func (s attempts) standing(ctx context.Context, tx *sql.Tx, n newcomer, owner al
 		}
 		var r flow.Record
 		if s.open("attempts.record", []byte(a.id), record, &r) {
-			a.proven, a.age = standingOf(r)
+			a.stake, a.age = standingOf(r)
 		}
 		a.here = n.address.has(address)
 		out = append(out, a)
 	}
 	slices.SortStableFunc(out, func(a, b standing) int {
-		return cmp.Or(cmp.Compare(a.proven, b.proven), first(a.here, b.here), cmp.Compare(a.age, b.age))
+		return cmp.Or(cmp.Compare(a.stake, b.stake), first(a.here, b.here), cmp.Compare(a.age, b.age))
 	})
 	return out, rows.Err()
 }
 
-func standingOf(r flow.Record) (proven int, age int64) {
+func standingOf(r flow.Record) (of stake, age int64) {
 	age = micros(r.Created)
 	switch {
 	case r.Status != flow.Open:
-		return 2, age
+		return whole, age
 	case len(r.Proofs) > 0:
-		return 1, age
-	case r.Account == "":
-		return 0, -age
+		return proven, age
+	case r.Account != "":
+		return begun, age
+	case len(r.State) > 0:
+		return begun, -age
 	}
-	return 0, age
+	return nothing, age
 }
 
 // first orders what is so before what is not.
