@@ -67,6 +67,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"schleuse":       func() { command.Main(door("door", flow.InFront), door("knock", flow.Behind)) },
 		"schleuse-other": func() { command.MainAs("4711", "other", door("door", flow.InFront), door("knock", flow.Behind)) },
+		"asked":          asked,
 		"live":           live,
 		"summary":        summary,
 	})

@@ -17,7 +17,6 @@ import (
 	"github.com/schleuse/schleuse/sidecar/internal/gate"
 	"github.com/schleuse/schleuse/sidecar/internal/keyring"
 	"github.com/schleuse/schleuse/sidecar/internal/phones"
-	"github.com/schleuse/schleuse/sidecar/internal/secretfile"
 	"github.com/schleuse/schleuse/sidecar/internal/webhooks"
 )
 
@@ -42,7 +41,7 @@ func (h *house) openPhones(context.Context) error {
 	p := &confirming{pushers: pushers{}, stopping: make(chan struct{})}
 	p.tasks = phones.Tasks{Outbox: h.store.Outbox("devices")}
 	p.devices = h.devices(p)
-	endpoints := h.endpoints()
+	endpoints := webhooks.Endpoints(h.Config)
 	if len(endpoints) > 0 {
 		p.webhooks = &webhooks.Sender{
 			Endpoints: endpoints, Outbox: h.store.Outbox(webhooks.Outbox), Records: h.store.Records(webhooks.Outbox), Log: h.Log, Now: h.Now,
@@ -113,22 +112,6 @@ func actions(a *config.Approvals) map[string]approval.Action {
 
 // carry does what "das war ich nicht" left to be done, until ctx ends.
 func (p *confirming) carry(ctx context.Context) error { return p.tasks.Run(ctx, p.devices.Carry) }
-
-// endpoints are where backends are told of decisions.
-func (h *house) endpoints() map[string]webhooks.Endpoint {
-	out := map[string]webhooks.Endpoint{}
-	if h.Config.Approvals == nil {
-		return out
-	}
-	for client, b := range h.Config.Approvals.Clients {
-		if b.Webhook != nil {
-			out[client] = webhooks.Endpoint{
-				URL: b.Webhook.URL.Pointer(), Secret: secretfile.Open(b.Webhook.SecretFile), AllowPrivate: b.Webhook.AllowPrivate,
-			}
-		}
-	}
-	return out
-}
 
 // keys are the ring's keys of a purpose.
 func (h *house) keys(p keyring.Purpose) approval.Keys {
