@@ -41,9 +41,9 @@ func TestAFullAddressConcludesNothing(t *testing.T) {
 		browse(t, c.back+"?nectCaseId="+c.id, right.ID)
 		asked := w.Members.Asked()
 		w.Clock.Pass(time.Minute)
-		w.expect(w.looks(right), "full")
-		w.expect(w.looks(right), "full")
-		w.expect(w.presses(right, "check"), "full")
+		w.expect(w.looks(right), "parked: tomorrow")
+		w.expect(w.looks(right), "parked: tomorrow")
+		w.expect(w.presses(right, "check"), "parked: tomorrow")
 		if w.Members.Asked() != asked {
 			t.Errorf("%s: somebody was compared", name)
 		}
@@ -58,6 +58,61 @@ func TestAFullAddressConcludesNothing(t *testing.T) {
 		w.Clock.Pass(day)
 		want := map[string]string{"known": "done", "unknown": "mismatch"}[name]
 		w.expect(w.looks(right), want)
+	}
+}
+
+// Whose result waits for room comes back the next day, and goes on with it: the
+// attempt itself does not live so long.
+func TestAFullAddressIsGoneOnWithTheNextDay(t *testing.T) {
+	w := in(t, "pending", "mismatches_per_address: 2", "per_number: 20")
+	e := w.engine()
+	keep := func(n byte, parked ...flow.AttemptID) flow.AttemptID {
+		secret := flow.Secret{n}
+		draft := flow.Record{Status: flow.Open, Skipped: []flow.StepName{"kvnr"}, Attempt: flow.Attempt{
+			Flow: flow.Registration, Number: extensiontest.Number, Address: address("192.0.2.7/32"), Parked: parked,
+		}}
+		if err := e.Keep(t.Context(), secret, draft, nil); err != nil {
+			t.Fatal(err)
+		}
+		return secret.ID()
+	}
+	expect := func(p flow.Position, err error, kind flow.OutcomeKind, page string) {
+		t.Helper()
+		if err != nil || p.Outcome.Kind != kind || p.Outcome.View.Page != page {
+			t.Fatalf("%+v, %v; want %d %s", p.Outcome, err, kind, page)
+		}
+	}
+	first := keep(1)
+	p, err := e.Answer(t.Context(), first, "nect", extensiontest.Post("wish", "start"))
+	expect(p, err, flow.IsShow, "jump")
+	w.returns(first)
+	w.nect.turn("pending", "mismatch")
+	for n := range byte(2) {
+		a := w.attempt(20+n, flow.Registration)
+		a.Address = address("192.0.2.7/32")
+		w.presses(a, "start")
+		w.returns(a.ID)
+		w.expect(w.looks(a), "mismatch")
+	}
+	w.nect.turn("pending", "match")
+	w.Clock.Pass(time.Minute)
+	p, err = e.Look(t.Context(), first)
+	expect(p, err, flow.IsPark, "tomorrow")
+
+	back := flow.Record{Attempt: p.Record.Attempt, Skipped: []flow.StepName{"kvnr"}}
+	back.Parked = []flow.AttemptID{first}
+	w.Clock.Pass(time.Minute)
+	p, err = e.Draft(back).Look(t.Context(), "")
+	expect(p, err, flow.IsShow, "full")
+	w.Clock.Pass(day)
+	p, err = e.Draft(back).Look(t.Context(), "")
+	expect(p, err, flow.IsShow, "found")
+	p, err = e.Draft(p.Record).Answer(t.Context(), "", "nect", extensiontest.Post("wish", "check"))
+	expect(p, err, flow.IsKeep, "")
+	second := keep(2, first)
+	p, err = e.Answer(t.Context(), second, "nect", extensiontest.Post("wish", "check"))
+	if err != nil || p.Step != "password" || len(p.Record.Proofs) != 1 {
+		t.Errorf("%+v, %v", p, err)
 	}
 }
 

@@ -94,8 +94,10 @@ func (s *step) result(ctx context.Context, a *flow.Attempt, r record) (flow.Outc
 		return ended(r), nil
 	case r.over(s.host.Now()):
 		return show("expired"), nil
-	case r.Full:
+	case r.Full && a.ID == "":
 		return show("full"), nil
+	case r.Full: // there is room tomorrow, and the attempt does not live so long
+		return flow.Park(flow.View{Page: "tomorrow"}), nil
 	}
 	return wait("waiting"), nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/schleuse/schleuse/sidecar/extension"
 	"github.com/schleuse/schleuse/sidecar/extension/extensiontest"
 	"github.com/schleuse/schleuse/sidecar/flow"
+	"github.com/schleuse/schleuse/sidecar/flow/flowtest"
 	"github.com/schleuse/schleuse/sidecar/member"
 )
 
@@ -149,6 +150,17 @@ func calls(t testing.TB, method, address, body string, headers ...string) int {
 	}
 	resp.Body.Close()
 	return resp.StatusCode
+}
+
+// engine carries people through a registration with the extension's step.
+func (w world) engine() *flow.Engine {
+	return &flow.Engine{
+		Plans: map[flow.Name]flow.Plan{flow.Registration: {
+			Front: []flow.StepName{"kvnr"}, Back: []flow.Entry{{"nect"}}, After: []flow.StepName{"password"},
+		}},
+		Chambers: flowtest.Chambers(map[flow.StepName]flow.Step{"kvnr": flowtest.Step{}, "nect": w.parts.Step, "password": flowtest.Step{}}),
+		Attempts: flowtest.NewAttempts(w.Clock.Now), Now: w.Clock.Now, Log: w.Host.Log,
+	}
 }
 
 // delivers lets what is queued be done.
