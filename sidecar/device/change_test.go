@@ -374,3 +374,40 @@ func TestEndingIsCarriedThroughFailures(t *testing.T) {
 		}
 	})
 }
+
+func TestAnOrderThatWasChanged(t *testing.T) {
+	b, p := registered(t)
+	other := devicetest.NewPhone()
+	for name, c := range map[string]struct {
+		payload func(map[string]any)
+		want    error
+	}{
+		"as it should be":  {func(map[string]any) {}, device.ErrSealed},
+		"another version":  {func(o map[string]any) { o["v"] = 2 }, device.ErrMessage},
+		"another audience": {func(o map[string]any) { o["aud"] = "https://evil.example" }, device.ErrMessage},
+		"another phone":    {func(o map[string]any) { o["sub"] = string(other.ID) }, device.ErrMessage},
+		"another purpose":  {func(o map[string]any) { o["purpose"] = "set-password" }, device.ErrMessage},
+		"no purpose":       {func(o map[string]any) { delete(o, "purpose") }, device.ErrMessage},
+		"no time":          {func(o map[string]any) { delete(o, "iat") }, device.ErrMessage},
+		"a key too many":   {func(o map[string]any) { o["jwk"] = devicetest.Public(other.Key) }, device.ErrMessage},
+		"a member more":    {func(o map[string]any) { o["x"] = 1 }, device.ErrMessage},
+	} {
+		payload := p.Order(device.ToSetPIN, "")
+		c.payload(payload)
+		err := b.SetPIN(t.Context(), p.ID, p.Message(device.Order, payload), device.Sealed{}, device.Sealed{})
+		if !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", name, err, c.want)
+		}
+	}
+	// The right key, in the name of another phone.
+	renamed := devicetest.Phone{ID: other.ID, Key: p.Key}
+	m := renamed.Message(device.Answer, 1)
+	wantErr(t, b.CheckPassword(t.Context(), p.ID, m, b.Keys.Secret(m, device.ForPassword, devicetest.Password)), device.ErrFactors)
+	payload := p.Order(device.ToSetBiometric, "")
+	wantErr(t, b.SetBiometric(t.Context(), p.ID, p.Message(device.Order, payload), device.Sealed{}), device.ErrMessage)
+	payload["jwk"] = "x"
+	wantErr(t, b.SetBiometric(t.Context(), p.ID, p.Message(device.Order, payload), device.Sealed{}), device.ErrMessage)
+	if d := state(t, b, p.ID); d.Password.Wrong != 0 {
+		t.Errorf("%d tries counted", d.Password.Wrong)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,9 +24,8 @@ type Peppers interface {
 
 // The bounds of hashing.
 const (
-	hashesAtOnce = 4               // each takes 19 MiB
-	hashesWait   = 64              // more are refused at once
-	hashWait     = 3 * time.Second // for a turn
+	hashesWait = 64              // more are refused at once
+	hashWait   = 3 * time.Second // for a turn
 )
 
 // hashParams are OWASP's for Argon2id (Password Storage Cheat Sheet: 19 MiB,
@@ -40,7 +40,7 @@ func hashParams() *argon2id.Params {
 type Hasher struct {
 	Peppers Peppers
 	Params  *argon2id.Params // nil = 19 MiB, 2 passes, 1 lane
-	AtOnce  int              // 0 = 4
+	AtOnce  int              // each takes 19 MiB; 0 = one for each processor, 2 to 16
 
 	once    sync.Once
 	slots   chan struct{}
@@ -55,7 +55,7 @@ func (h *Hasher) prepare() {
 			h.Params = hashParams()
 		}
 		if h.AtOnce == 0 {
-			h.AtOnce = hashesAtOnce
+			h.AtOnce = min(max(runtime.GOMAXPROCS(0), 2), 16)
 		}
 		h.slots = make(chan struct{}, h.AtOnce)
 		h.nobody, h.failed = h.hash("", "nobody", nil)

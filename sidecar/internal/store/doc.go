@@ -1,5 +1,5 @@
 // Package store keeps what must outlive a request: it implements the ports of
-// flow, gate, proxy, extension and audit over SQLite or PostgreSQL. It owns
+// flow, gate, proxy, extension, device, approval and audit over SQLite or PostgreSQL. It owns
 // which columns exist, that personal and secret ones are sealed, and that
 // changes are atomic on any replica. It must not know what a record means.
 //
