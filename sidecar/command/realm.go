@@ -192,6 +192,12 @@ func desire(cfg *config.Config) (realm.Desired, error) {
 		ours[c.ID] = true
 		d.Sites = append(d.Sites, realm.Site{Client: c, PublicURL: strings.TrimRight(s.PublicURL.String(), "/")})
 	}
+	if cfg.Devices != nil {
+		d.Apps, d.AppsAudience = cfg.Devices.Clients, cfg.Devices.Audience
+	}
+	if cfg.Approvals != nil {
+		d.Backends, d.BackendsAudience = slices.Sorted(maps.Keys(cfg.Approvals.Clients)), cfg.Approvals.Audience
+	}
 	for _, id := range slices.Sorted(maps.Keys(g.Start)) {
 		if !ours[id] && !slices.Contains(g.PlainClients, id) {
 			d.Numbered = append(d.Numbered, id)

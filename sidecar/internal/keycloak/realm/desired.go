@@ -10,6 +10,11 @@ type Desired struct {
 	Sites       []Site   // clients of the proxy
 	Numbered    []string // other clients whose people are insured (gate.start); they must exist
 	PublicURL   string   // the gate's, without a slash at the end
+
+	Apps             []string // clients that register phones; they must exist
+	AppsAudience     string   // what their tokens name
+	Backends         []string // clients that ask for approvals; they must exist
+	BackendsAudience string   // what their tokens name
 }
 
 // Client is a confidential client.

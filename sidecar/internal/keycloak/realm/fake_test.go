@@ -26,7 +26,8 @@ type server struct {
 	clients []object
 	flows   map[string][]object // executions
 	granted []string            // realm-management roles of the service account
-	bound   []object            // realm roles of the scope
+	bound   map[string][]object // realm roles of a scope, by its id
+	mapped  []object            // realm roles of service accounts
 	events  []string            // what was changed
 	refuse  string              // prefix of "METHOD path" that gets 500
 	partial bool                // the administrator sees seven keys of the realm
@@ -35,6 +36,7 @@ type server struct {
 
 func newServer() *server {
 	return &server{
+		bound: map[string][]object{},
 		realm: object{
 			"realm": "kasse", "accessCodeLifespan": 60, "ssoSessionIdleTimeout": 1800, "rememberMe": true, "directGrantFlow": "direct grant",
 			"unheardOf": 9007199254740993, "attributes": object{"parRequestUriLifespan": "60", "cibaInterval": "9"}, "bruteForceProtected": true,
@@ -156,7 +158,7 @@ func (s *server) scopeRoutes(handle handler) {
 	handle("GET /client-scopes", func(*http.Request, object) any { return s.scopes })
 	handle("GET /default-default-client-scopes", func(*http.Request, object) any { return []object{{"name": "basic"}, {"name": "roles"}} })
 	handle("POST /client-scopes", func(_ *http.Request, in object) any {
-		in["id"] = "s9"
+		in["id"] = "s9" + in["name"].(string)
 		s.scopes = append(s.scopes, in)
 		return object{}
 	})
@@ -164,8 +166,15 @@ func (s *server) scopeRoutes(handle handler) {
 		s.scopes[1]["protocolMappers"] = []any{in}
 		return object{}
 	})
-	handle("GET /client-scopes/{id}/scope-mappings/realm", func(*http.Request, object) any { return append([]object{}, s.bound...) })
-	handle("POST /client-scopes/{id}/scope-mappings/realm", func(_ *http.Request, in object) any { s.bound = append(s.bound, in); return object{} })
+	handle("GET /client-scopes/{id}/scope-mappings/realm", func(r *http.Request, _ object) any {
+		return append([]object{}, s.bound[r.PathValue("id")]...)
+	})
+	handle("POST /client-scopes/{id}/scope-mappings/realm", func(r *http.Request, in object) any {
+		s.bound[r.PathValue("id")] = append(s.bound[r.PathValue("id")], in)
+		return object{}
+	})
+	handle("GET /users/{id}/role-mappings/realm", func(*http.Request, object) any { return append([]object{}, s.mapped...) })
+	handle("POST /users/{id}/role-mappings/realm", func(_ *http.Request, in object) any { s.mapped = append(s.mapped, in); return object{} })
 }
 
 func (s *server) clientRoutes(handle handler) {

@@ -15,7 +15,8 @@ func Plan(ctx context.Context, a *Admin, d Desired) (Diff, error) {
 		return Diff{}, fmt.Errorf("reading realm %s: %w", a.Realm, err)
 	}
 	for _, part := range []func(context.Context) error{
-		p.role, p.lifetimes, p.directGrant, p.idToken, p.probe, p.gateClient, p.apiScope, p.sites, p.numbered, p.warn,
+		p.role, p.lifetimes, p.directGrant, p.idToken, p.probe, p.gateClient, p.apiScope, p.sites, p.numbered,
+		p.phones, p.backends, p.warn,
 	} {
 		if err := part(ctx); err != nil {
 			return Diff{}, fmt.Errorf("planning realm %s: %w", a.Realm, err)

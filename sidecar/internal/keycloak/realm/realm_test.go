@@ -66,7 +66,7 @@ func TestApplyDoesWhatPlanShowsAndNothingElse(t *testing.T) {
 func TestInterruptedApplyGoesOnWhereItStopped(t *testing.T) {
 	for _, place := range []string{
 		"POST /roles", "PUT ", "POST /authentication/flows", "POST /authentication/flows/schleuse direct grant denied", "PUT /authentication",
-		"POST /clients", "POST /users", "POST /client-scopes", "POST /client-scopes/s9", "PUT /clients/nwebcenter", "PUT /clients/c1",
+		"POST /clients", "POST /users", "POST /client-scopes", "POST /client-scopes/s9schleuse-apis", "PUT /clients/nwebcenter", "PUT /clients/c1",
 	} {
 		t.Run(place, func(t *testing.T) {
 			s := newServer()
@@ -232,4 +232,54 @@ func text(t *testing.T, v any) string {
 	default:
 		return fmt.Sprint(x)
 	}
+}
+
+// confirming is desired where people confirm on phones.
+func confirming() realm.Desired {
+	d := desired()
+	d.Apps, d.AppsAudience = []string{"kundenapp", "anderes"}, "schleuse"
+	d.Backends, d.BackendsAudience = []string{"backend", "kundenapp"}, "schleuse"
+	return d
+}
+
+func TestAppsAndBackendsGetTheirAudiences(t *testing.T) {
+	s := newServer()
+	a := s.start(t)
+	s.clients = append(s.clients, object{"id": "c3", "clientId": "backend", "serviceAccountsEnabled": true, "defaultClientScopes": []any{"roles"}})
+	done, err := realm.Apply(t.Context(), a, confirming())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`devices.clients: the realm has no client "anderes"`, `approvals.clients: client "kundenapp" has no service account`} {
+		if !strings.Contains(strings.Join(done.Warnings, "\n"), want) {
+			t.Errorf("no warning %q in %q", want, done.Warnings)
+		}
+	}
+	got := []any{
+		names(s.bound["s9"+realm.PhonesScope]), names(s.bound["s9"+realm.ApprovalsScope]), names(s.mapped),
+		fmt.Sprint(s.clients[2]["defaultClientScopes"]), fmt.Sprint(s.clients[3]["defaultClientScopes"]),
+	}
+	want := []any{
+		[]string{"identified"}, []string{}, []string{realm.ApprovalsRole},
+		"[basic schleuse-apis schleuse-phones]", "[roles schleuse-approvals]",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if again, err := realm.Plan(t.Context(), a, confirming()); err != nil || !again.Empty() {
+		t.Errorf("plan after apply: %v\n%v", err, again)
+	}
+	d := confirming()
+	d.AppsAudience = "another"
+	if changed, err := realm.Plan(t.Context(), a, d); err != nil || !strings.Contains(changed.String(), "client scope schleuse-phones: audience: another") {
+		t.Errorf("another audience: %v\n%v", err, changed)
+	}
+}
+
+func names(list []object) []string {
+	out := []string{}
+	for _, o := range list {
+		out = append(out, fmt.Sprint(o["name"]))
+	}
+	return out
 }
