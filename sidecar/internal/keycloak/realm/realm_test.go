@@ -260,7 +260,9 @@ func TestAppsAndBackendsGetTheirAudiences(t *testing.T) {
 		fmt.Sprint(s.clients[2]["defaultClientScopes"]), fmt.Sprint(s.clients[3]["defaultClientScopes"]),
 	}
 	want := []any{
-		[]string{"identified"}, []string{}, []string{realm.ApprovalsRole},
+		[]string{"identified"},
+		[]string{},
+		[]string{realm.ApprovalsRole},
 		"[basic schleuse-apis schleuse-phones]", "[roles schleuse-approvals]",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
