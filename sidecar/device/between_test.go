@@ -2,7 +2,9 @@ package device_test
 
 import (
 	"context"
+	"errors"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -110,4 +112,37 @@ func TestALockedPhoneIsNotOpenedAndNotWoken(t *testing.T) {
 	if diff := cmp.Diff([]string{"second"}, b.Pushed.Sent()); diff != "" {
 		t.Errorf("woken (-want +got):\n%s", diff)
 	}
+}
+
+// unwritten is a store of which the next change fails.
+type unwritten struct {
+	device.Store
+	err error
+}
+
+func (s *unwritten) Update(ctx context.Context, id device.ID, fn func(*device.Device) error) (device.Device, error) {
+	if err := s.err; err != nil {
+		s.err = nil
+		return device.Device{}, err
+	}
+	return s.Store.Update(ctx, id, fn)
+}
+
+func TestSayingItAgainAfterACrashLeavesTheWayBack(t *testing.T) {
+	b, p := registered(t)
+	broken := errors.New("broken")
+	b.Store = &unwritten{b.Phones, broken}
+	wantErr(t, b.WasNotMe(t.Context(), p.ID, "approval-1"), broken)
+	b.Pass(time.Minute)
+	must(t, b.WasNotMe(t.Context(), p.ID, "approval-1"))
+	carry(t, b)
+	void := b.Realm.Password(devicetest.Erika)
+	carry(t, b)
+	if again := b.Realm.Password(devicetest.Erika); void == "" || again != void {
+		t.Errorf("the password was made useless twice: %q, then %q", void, again)
+	}
+	withdrawn(b)
+	wantErr(t, setLogin(t, b, p, devicetest.Password, "a new login password"), device.ErrNotCleared)
+	must(t, b.Realm.Grant(t.Context(), devicetest.Erika))
+	must(t, setLogin(t, b, p, devicetest.Password, "a new login password"))
 }
