@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/schleuse/schleuse/e2e/stage"
-	"github.com/schleuse/schleuse/e2e/webcenter"
+	"github.com/schleuse/schleuse/e2e/visitor"
 )
 
 // Play is a set stage: Keycloak runs, the WebCenter is open, the binary is
@@ -76,7 +76,7 @@ func Set(ctx context.Context, settings Settings) (*Play, error) {
 		}
 		return nil, err
 	}
-	app := p.Noting(webcenter.New(webcenter.Settings{SignOut: "/schleuse/logout"}))
+	app := p.WebCenter(visitor.New().HTTPClient().Transport, filepath.Join(settings.Dir, JournalFile))
 	if err := Serve(ctx, settings.Ports.Upstream(), app); err != nil {
 		p.Keycloak.Stop()
 		return nil, err

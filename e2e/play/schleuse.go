@@ -36,6 +36,7 @@ type Spec struct {
 	Path        string // relative path of issuer and Keycloak, such as /auth
 	Mode        string // "": enforce
 	Since       string // "": 2026-12-01
+	UpstreamURL string // the WebCenter; "": the play's
 	NectURL     string // the identification service; "": nobody registers or recovers, and the card is the only proof
 	CoolDown    string // of a new phone; "": none
 	Edit        func(configuration []byte) []byte
@@ -136,6 +137,9 @@ func (p *Play) complete(spec *Spec) {
 	if spec.Since == "" {
 		spec.Since = "2026-12-01"
 	}
+	if spec.UpstreamURL == "" {
+		spec.UpstreamURL = p.Ports.UpstreamURL()
+	}
 	if spec.CoolDown == "" {
 		spec.CoolDown = "0s"
 	}
@@ -151,7 +155,7 @@ func (p *Play) write(spec Spec) (config string, err error) {
 	err = parsed.Execute(&out, map[string]any{
 		"Port": spec.Port, "Internal": spec.Internal, "Store": spec.Store, "Dir": spec.Dir, "Mode": spec.Mode,
 		"Since": spec.Since, "KeycloakURL": spec.KeycloakURL, "Realm": spec.Realm, "GateURL": p.Ports.GateURL() + spec.Path, "SiteURL": p.Ports.SiteURL(),
-		"PartnerURL": p.Ports.PartnerURL(), "UpstreamURL": p.Ports.UpstreamURL(),
+		"PartnerURL": p.Ports.PartnerURL(), "UpstreamURL": spec.UpstreamURL,
 		"NectURL": spec.NectURL, "Mail": p.Ports.Mail(), "CoolDown": spec.CoolDown,
 	})
 	if err != nil {

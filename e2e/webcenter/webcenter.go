@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"io"
 	"net/http"
+	"net/url"
 	"sort"
 	"strings"
 	"sync"
@@ -15,36 +16,31 @@ import (
 	"golang.org/x/net/websocket"
 )
 
-//go:embed pages/*.html
+//go:embed pages/*.html pages/*.js
 var pages embed.FS
 
 // Settings are what an operator would set in the app's own configuration.
 type Settings struct {
 	NumberHeader string // carries the insurance number; empty: X-Auth-Kvnr
 	SignOut      string // where the log-out link leads
+	Register     string // where a person learns how to register a phone; may be empty
 	Now          func() time.Time
+
+	// Approvals asks people on their phones; nil: no sensitive change is possible.
+	Approvals Approvals
+	// Journal is the file that each executed change is appended to; "": none is kept.
+	Journal string
 }
 
-// formLimit bounds an application sent by form, its document included.
-const formLimit = 4 << 20
-
-// app is the running web app. What people send is kept for the latest 100.
+// app is the running web app.
 type app struct {
 	Settings
 	templates *template.Template
 
-	mu   sync.Mutex
-	sent []application
+	mu      sync.Mutex
+	errands map[string]*errand
+	records map[string]*record // by insurance number
 }
-
-// application is what a person applied for.
-type application struct {
-	Number, Kind, Document string
-	Bytes                  int64
-	At                     string
-}
-
-const sentLimit = 100
 
 // New returns the web app.
 func New(settings Settings) http.Handler {
@@ -54,37 +50,95 @@ func New(settings Settings) http.Handler {
 	if settings.Now == nil {
 		settings.Now = time.Now
 	}
-	a := &app{Settings: settings, templates: template.Must(template.ParseFS(pages, "pages/*.html"))}
+	a := &app{
+		Settings: settings, templates: template.Must(template.ParseFS(pages, "pages/*.html")),
+		errands: map[string]*errand{}, records: map[string]*record{},
+	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", a.page("home"))
-	mux.HandleFunc("GET /postfach/", a.page("postfach"))
-	mux.HandleFunc("GET /antraege/", a.page("antraege"))
-	mux.HandleFunc("POST /antraege/", a.apply)
-	mux.HandleFunc("GET /profil", a.page("profil"))
+	for path, page := range map[string]string{
+		"/{$}": "home", "/postfach/": "postfach", "/profil": "profil",
+		"/antraege/": "antraege", "/adresse": "adresse", "/bank": "bank",
+	} {
+		mux.HandleFunc("GET "+path, a.page(page))
+	}
+	mux.HandleFunc("POST /antraege/", a.begin("antraege", readApplication))
+	mux.HandleFunc("POST /adresse", a.begin("adresse", readAddress))
+	mux.HandleFunc("POST /bank", a.begin("bank", readBank))
+	mux.HandleFunc("GET /vorgang/{id}", a.withErrand(a.showErrand))
+	mux.HandleFunc("GET /vorgang/{id}/stand", a.withErrand(a.tellState))
+	mux.HandleFunc("POST /vorgang/{id}/nochmal", a.withErrand(a.askAgain))
+	mux.HandleFunc("POST /vorgang/{id}/abbrechen", a.withErrand(a.takeBack))
+	mux.HandleFunc("GET /warten.js", a.script)
 	mux.HandleFunc("GET /uhr", a.clock)
 	mux.Handle("GET /echo", websocket.Server{Handler: a.echo})
 	mux.HandleFunc("/", a.missing)
-	return mux
+	return http.NewCrossOriginProtection().Handler(mux)
 }
 
 // view is what the pages show.
 type view struct {
 	Title, Number, SignOut, Path string
 	Headers                      []string
-	Sent                         []application
+	Record                       record
+	Kinds                        []string
+	Mistakes                     []mistake
+	Values                       url.Values
+	Errand                       *errandView
+}
+
+// Mistake is what is wrong with a field; "": nothing.
+func (v view) Mistake(field string) string {
+	for _, m := range v.Mistakes {
+		if m.Field == field {
+			return m.Text
+		}
+	}
+	return ""
+}
+
+// IBAN is the account on file, as on paper.
+func (v view) IBAN() string { return grouped(v.Record.Bank.IBAN) }
+
+// errandView is what the page of an errand shows.
+type errandView struct {
+	ID                   string
+	State                state
+	Action, Form         string
+	Lines                []line
+	Code, Expires, Until string
+	Register             string
+	Again, Moving        bool // may be asked again; changes by itself
 }
 
 func (a *app) page(name string) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) { a.render(w, r, name, http.StatusOK) }
+	return func(w http.ResponseWriter, r *http.Request) { a.render(w, r, name, http.StatusOK, nil) }
 }
 
 func (a *app) missing(w http.ResponseWriter, r *http.Request) {
-	a.render(w, r, "missing", http.StatusNotFound)
+	a.render(w, r, "missing", http.StatusNotFound, nil)
 }
 
-func (a *app) render(w http.ResponseWriter, r *http.Request, name string, status int) {
-	v := view{Number: r.Header.Get(a.NumberHeader), SignOut: a.SignOut, Path: r.URL.Path, Headers: identityHeaders(r.Header)}
-	v.Sent = a.sentBy(v.Number)
+// script is what the waiting page runs where it may.
+func (a *app) script(w http.ResponseWriter, r *http.Request) {
+	http.ServeFileFS(w, r, pages, "pages/warten.js")
+}
+
+// recordOf returns a copy of what the insurer has of a person.
+func (a *app) recordOf(number string) record {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if r := a.records[number]; r != nil {
+		return *r
+	}
+	return *newRecord()
+}
+
+func (a *app) render(w http.ResponseWriter, r *http.Request, name string, status int, more func(*view)) {
+	v := view{Number: r.Header.Get(a.NumberHeader), SignOut: a.SignOut, Path: r.URL.Path, Headers: identityHeaders(r.Header), Kinds: kinds()}
+	v.Record = a.recordOf(v.Number)
+	if more != nil {
+		more(&v)
+	}
 	var out bytes.Buffer
 	if err := a.templates.ExecuteTemplate(&out, name+".html", v); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
@@ -106,37 +160,6 @@ func identityHeaders(header http.Header) []string {
 	}
 	sort.Strings(lines)
 	return lines
-}
-
-// apply takes an application: a kind and, if it likes, a document.
-func (a *app) apply(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, formLimit)
-	if err := r.ParseMultipartForm(formLimit); err != nil && r.PostForm == nil {
-		http.Error(w, "Der Antrag konnte nicht gelesen werden.", http.StatusBadRequest)
-		return
-	}
-	entry := application{Number: r.Header.Get(a.NumberHeader), Kind: r.PostFormValue("art"), At: a.Now().Format("02.01.2006 15:04:05")}
-	if file, header, err := r.FormFile("nachweis"); err == nil {
-		entry.Document, entry.Bytes = header.Filename, header.Size
-		file.Close()
-	}
-	a.mu.Lock()
-	a.sent = append(a.sent, entry)
-	a.sent = a.sent[max(0, len(a.sent)-sentLimit):]
-	a.mu.Unlock()
-	http.Redirect(w, r, "/antraege/", http.StatusSeeOther)
-}
-
-func (a *app) sentBy(number string) []application {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	var mine []application
-	for _, entry := range a.sent {
-		if entry.Number == number {
-			mine = append(mine, entry)
-		}
-	}
-	return mine
 }
 
 // clock sends the time each second as server-sent events.

@@ -63,23 +63,6 @@ func TestPagesShowTheHeaders(t *testing.T) {
 	}
 }
 
-func TestAnApplicationIsSeenByItsSenderOnly(t *testing.T) {
-	server := start(t)
-	request, err := http.NewRequest(http.MethodPost, server.URL+"/antraege/", strings.NewReader("art=Kur"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.Header.Set("X-Auth-Kvnr", "A123456780")
-	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	answer(t, request)
-	for number, want := range map[string]bool{"A123456780": true, "B123456782": false} {
-		_, body := get(t, server.URL+"/antraege/", number)
-		if got := strings.Contains(body, "Kur, gesendet am"); got != want {
-			t.Errorf("%s sees the application: %t, want %t", number, got, want)
-		}
-	}
-}
-
 func TestEchoNamesThePerson(t *testing.T) {
 	server := start(t)
 	config, err := websocket.NewConfig("ws"+strings.TrimPrefix(server.URL, "http")+"/echo", server.URL)

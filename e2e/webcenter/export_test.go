@@ -1,0 +1,4 @@
+package webcenter
+
+// ParseIBAN is for tests.
+func ParseIBAN(text string) (string, bool) { return parseIBAN(text) }
