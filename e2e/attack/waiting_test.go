@@ -99,7 +99,7 @@ func (s *scene) owner() {
 	s.admin(http.MethodPut, "users/"+s.person.ID+"/reset-password", map[string]any{"type": "password", "value": ownersPassword, "temporary": false}, nil)
 	owner := s.elsewhere(ownersPassword)
 	to, _ := owner.begin(nil)
-	if page := owner.digits(owner.login(to)); page.Query("code") == "" {
+	if page := owner.review(owner.digits(owner.login(to))); page.Query("code") == "" {
 		s.Fatalf("the owner does not get in: %s", page.Text())
 	}
 }
@@ -205,6 +205,46 @@ func TestWhoIsDemandedAPasswordChoosesIt(t *testing.T) {
 				t.Errorf("no code: %s", page.Text())
 			}
 		})
+	}
+}
+
+// TestWhoShowsASecondMeansFirstIsKnownToo: the one-time password names nobody,
+// the password before it did. So it is no matter that others get their accounts
+// meanwhile.
+func TestWhoShowsASecondMeansFirstIsKnownToo(t *testing.T) {
+	s := newScene(t, "attack-plain", "mitarbeiter")
+	withOTP(s)
+	requires("UPDATE_PASSWORD")(s)
+	page, _ := byOTP(s)
+	form := s.form(page, "password-new")
+	newScene(t, "attack-web").owner()
+	if page := s.submit(form, choosing(ownersPassword)); page.Query("code") == "" {
+		t.Errorf("no code: %s", page.Text())
+	}
+}
+
+// TestAPasskeyUnderAnotherNumberWaits: a thief has planted a passkey, types a
+// number of their own, and waits as the account of the passkey.
+func TestAPasskeyUnderAnotherNumberWaits(t *testing.T) {
+	passkeys := func(on bool) {
+		if err := here.admin.EditRealm(t.Context(), func(realm map[string]any) { realm["webAuthnPolicyPasswordlessPasskeysEnabled"] = on }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	passkeys(true)
+	defer passkeys(false)
+	s := newScene(t, "attack-web")
+	key := withPasskey(s)
+	requires("UPDATE_PASSWORD")(s)
+	target, _ := s.begin(nil)
+	page := s.get(target)
+	page = s.wish(s.submit(s.form(page, "number"), url.Values{"number": {number(people - 1)}}))
+	page = s.submit(s.form(page, "clientDataJSON"), key.answer(s, page))
+	waiting := s.form(page, "password-new")
+	s.owner()
+	s.submit(waiting, choosing(thiefsPassword))
+	if s.signsIn(thiefsPassword) {
+		t.Error("the password is the thief's")
 	}
 }
 

@@ -226,6 +226,18 @@ func TestOfTwoWhoWaitOneActs(t *testing.T) {
 	}
 }
 
+// TestWhoWaitsForHoursBeginsAnew: what was written down of the tab is over, and
+// so may be what has overtaken it.
+func TestWhoWaitsForHoursBeginsAnew(t *testing.T) {
+	w := newWorld(t)
+	thief := waiters()["as it is"].waits(w)
+	w.clock.Pass(2 * time.Hour)
+	thief.retype("a123456780")
+	if thief.act(); w.acted() != 0 {
+		t.Error("the form reached Keycloak")
+	}
+}
+
 // TestAHeldLoginOfADeadPasswordEnds: somebody's login is held when the insurer
 // sends another password, with which the owner signs in and shows the card.
 func TestAHeldLoginOfADeadPasswordEnds(t *testing.T) {
