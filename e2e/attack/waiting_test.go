@@ -30,7 +30,7 @@ type lurking struct {
 func (s *scene) lurks(staff bool, username string) *lurking {
 	s.Helper()
 	target, _ := s.begin(nil)
-	page := &visitor.Page{}
+	var page *visitor.Page
 	switch {
 	case staff:
 		page = s.get(target + "&schleuse_staff=1")

@@ -108,14 +108,13 @@ func (s *shown) add(more shown) {
 // means. A tab that the gate did not see being opened, or too long ago, gets
 // no such note: it might be one whose note is over.
 func (h *handler) witness(ctx context.Context, x *exchange, resp *http.Response, key string) error {
-	fresh := x.route == wire.Auth || x.tab.Born != 0 && h.Now().Sub(born(x.tab)) <= keepTab
-	if key == "" || x.route == wire.RequiredAction || !fresh || !h.leadsOn(x, resp) {
+	if key == "" || x.route == wire.RequiredAction || !h.seenOpened(x) || !h.leadsOn(x, resp) {
 		return nil
 	}
 	who, named := h.whose(ctx, x)
 	who.At = h.Now()
-	if b := born(x.tab); x.tab.Born != 0 && x.tab.Key == key && b.Before(who.At) {
-		who.At = b
+	if x.tab.Born != 0 && x.tab.Key == key {
+		who.At = born(x.tab)
 	}
 	_, known, err := h.shownIn(ctx, key)
 	if err != nil || known && !named && x.route == wire.Authenticate {
@@ -124,9 +123,14 @@ func (h *handler) witness(ctx context.Context, x *exchange, resp *http.Response,
 	return h.editShown(ctx, key, func(s *shown, _ bool) { s.add(who) })
 }
 
+func (h *handler) seenOpened(x *exchange) bool {
+	return x.route == wire.Auth || x.tab.Born != 0 && h.Now().Sub(born(x.tab)) <= keepTab
+}
+
 // leadsOn reports whether an answer shows that a secret was right.
 func (h *handler) leadsOn(x *exchange, resp *http.Response) bool {
-	if to, err := url.Parse(resp.Header.Get("Location")); err == nil && to.Path != "" && h.origin.Owns(resp.Header.Get("Location")) {
+	to, err := url.Parse(resp.Header.Get("Location"))
+	if err == nil && to.Path != "" && h.origin.Owns(resp.Header.Get("Location")) {
 		switch h.surface.Match(http.MethodGet, wire.Target{Path: to.Path}).Route {
 		case wire.RequiredAction, wire.AfterFirstBroker:
 			return true
@@ -136,37 +140,29 @@ func (h *handler) leadsOn(x *exchange, resp *http.Response) bool {
 	case wire.Auth:
 		return x.sent && x.genuine // somebody who is signed in shows their password again
 	case wire.Authenticate:
-		if x.shown.Get("username") == "" || x.shown.Get("password") == "" || x.shown.Has("authenticationExecution") || x.shown.Has("tryAnotherWay") {
-			return false
-		}
-		next := wire.ExecutionOfAnswer(h.origin, resp.Header, x.page)
-		return next != "" && next != x.execution
+		return h.asksNext(x, resp)
 	}
 	return false
+}
+
+// asksNext reports whether Keycloak asks for the next means after a name and a
+// password. Who wants another way shows nothing by that.
+func (h *handler) asksNext(x *exchange, resp *http.Response) bool {
+	if x.shown.Get("username") == "" || x.shown.Get("password") == "" || x.shown.Has("authenticationExecution") || x.shown.Has("tryAnotherWay") {
+		return false
+	}
+	next := wire.ExecutionOfAnswer(h.origin, resp.Header, x.page)
+	return next != "" && next != x.execution
 }
 
 // whose says whose secret was shown with this request; named is false where
 // the request names nobody.
 func (h *handler) whose(ctx context.Context, x *exchange) (who shown, named bool) {
-	var accounts []account.Account
-	var err error
-	name, handle := x.shown.Get("username"), x.shown.Get("userHandle")
-	switch {
-	case x.sent && (x.route == wire.Auth || x.route == wire.Authenticate && x.in.Method != http.MethodPost):
-		accounts, err = h.one(ctx, x.hint.Subject)
-	case x.route != wire.Authenticate || name == "" && handle == "":
-		return shown{Unknown: true}, false
-	case handle != "": // of a passkey, which Keycloak has verified (WebAuthn level 3, section 5.2.2)
-		var id []byte
-		if id, err = base64.RawURLEncoding.DecodeString(handle); err == nil {
-			accounts, err = h.one(ctx, account.ID(id))
-		}
-	default:
-		if number, bad := member.ParseKVNR(name, false); bad == nil {
-			return shown{Numbers: []member.KVNR{number}}, true
-		}
-		accounts, err = h.Accounts.Named(ctx, name)
+	name := x.shown.Get("username")
+	if number, err := member.ParseKVNR(name, false); err == nil && x.route == wire.Authenticate && x.shown.Get("userHandle") == "" {
+		return shown{Numbers: []member.KVNR{number}}, true
 	}
+	accounts, named, err := h.accountsOf(ctx, x, name)
 	if err != nil {
 		h.Log.WarnContext(ctx, "looking up whose secret was shown", "error", err)
 	}
@@ -176,12 +172,36 @@ func (h *handler) whose(ctx context.Context, x *exchange) (who shown, named bool
 		}
 	}
 	who.Unknown = err != nil || len(accounts) == 0
-	return who, true
+	return who, named
+}
+
+// accountsOf finds whom a request names otherwise than by number: by the login
+// that goes along, by a passkey that Keycloak has verified (WebAuthn level 3,
+// section 5.2.2), by another user name.
+func (h *handler) accountsOf(ctx context.Context, x *exchange, name string) (accounts []account.Account, named bool, err error) {
+	handle := x.shown.Get("userHandle")
+	switch {
+	case x.sent && (x.route == wire.Auth || x.route == wire.Authenticate && x.in.Method != http.MethodPost):
+		accounts, err = h.one(ctx, x.hint.Subject)
+	case x.route != wire.Authenticate || name == "" && handle == "":
+		return nil, false, nil
+	case handle != "":
+		var id []byte
+		if id, err = base64.RawURLEncoding.DecodeString(handle); err == nil {
+			accounts, err = h.one(ctx, account.ID(id))
+		}
+	default:
+		accounts, err = h.Accounts.Named(ctx, name)
+	}
+	return accounts, true, err
 }
 
 func (h *handler) one(ctx context.Context, id account.ID) ([]account.Account, error) {
 	a, err := h.Accounts.Get(ctx, id)
-	return []account.Account{a}, err
+	if err != nil {
+		return nil, err
+	}
+	return []account.Account{a}, nil
 }
 
 // late reports whether anybody whose this tab can be was overtaken.
