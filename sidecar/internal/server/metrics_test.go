@@ -57,6 +57,8 @@ func TestMetricsReferenceIsTrue(t *testing.T) {
 	var r recorder
 	gate.NewMetrics(&r)
 	proxy.NewMetrics(&r)
+	newPhoneMeters(&r)
+	newApprovalMeters(&r)
 	r.MustRegister(new(store.Store).Collector())
 	slices.Sort(r.rows)
 	if len(r.rows) < 10 {
