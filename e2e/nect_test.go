@@ -13,7 +13,9 @@ import (
 
 // What the pages around Nect say.
 const (
+	sayFound    = "Nect hat Sie erkannt"
 	askJump     = "Wie möchten Sie zu Nect gehen?"
+	sayOpening  = "Einen Moment bitte"
 	sayWaiting  = "Wir warten auf Nect"
 	askCode     = "Wie lautet der Code auf Ihrem Smartphone?"
 	askHandover = "Möchten Sie in Ihrem anderen Browser weitermachen?"
@@ -232,7 +234,7 @@ func (g guest) toTheResult() {
 			return
 		}
 	}
-	g.must(g.See("Nect hat Sie erkannt"))
+	g.must(g.See(sayFound))
 	g.looksGood("nect-found")
 	g.must(g.Press("Weiter"))
 }
