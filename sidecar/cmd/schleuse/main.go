@@ -5,6 +5,7 @@ package main
 import (
 	"github.com/schleuse/schleuse/extensions/csv"
 	"github.com/schleuse/schleuse/extensions/egk"
+	"github.com/schleuse/schleuse/extensions/fcm"
 	"github.com/schleuse/schleuse/extensions/http"
 	"github.com/schleuse/schleuse/extensions/kvnr"
 	"github.com/schleuse/schleuse/extensions/letter"
@@ -12,6 +13,7 @@ import (
 	"github.com/schleuse/schleuse/extensions/nect"
 	"github.com/schleuse/schleuse/extensions/password"
 	"github.com/schleuse/schleuse/extensions/phone"
+	"github.com/schleuse/schleuse/extensions/webhook"
 	"github.com/schleuse/schleuse/sidecar/command"
 )
 
@@ -19,12 +21,14 @@ func main() {
 	command.Main(
 		csv.Factory(),
 		egk.Factory(),
+		fcm.Factory(),
 		http.Factory(),
 		kvnr.Factory(),
 		letter.Factory(),
 		mail.Factory(),
 		nect.Factory(),
 		password.Factory(),
+		webhook.Factory(),
 		phone.Factory(),
 	)
 }
