@@ -3,6 +3,7 @@
 package main
 
 import (
+	"github.com/schleuse/schleuse/extensions/apns"
 	"github.com/schleuse/schleuse/extensions/csv"
 	"github.com/schleuse/schleuse/extensions/egk"
 	"github.com/schleuse/schleuse/extensions/fcm"
@@ -19,6 +20,7 @@ import (
 
 func main() {
 	command.Main(
+		apns.Factory(),
 		csv.Factory(),
 		egk.Factory(),
 		fcm.Factory(),
