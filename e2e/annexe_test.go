@@ -30,6 +30,7 @@ type annexe struct {
 	mail     *mailbox.Mailbox
 	nect     *nect.Simulator
 	letters  string // folder of the print orders
+	journal  string // of its WebCenter
 	doors    string // where it listens
 }
 
@@ -48,8 +49,12 @@ var openedAnnexe = sync.OnceValues(func() (*annexe, error) {
 		return nil, err
 	}
 	a.letters, a.doors = filepath.Join(dir, play.LettersFolder), fmt.Sprintf("127.0.0.1:%d", ports.Gate())
+	a.journal = filepath.Join(dir, play.JournalFile)
+	if err := play.Serve(ctx, ports.Upstream(), theatre.WebCenter(a.visitor().HTTPClient().Transport, a.journal)); err != nil {
+		return nil, err
+	}
 	a.Schleuse, err = theatre.Schleuse(ctx, play.Spec{
-		Dir: dir, Port: ports.Gate(), Internal: ports.Internal(), NectURL: theatre.Ports.NectURL(),
+		Dir: dir, Port: ports.Gate(), Internal: ports.Internal(), NectURL: theatre.Ports.NectURL(), UpstreamURL: ports.UpstreamURL(),
 	})
 	if err != nil {
 		return nil, err

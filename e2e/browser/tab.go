@@ -101,6 +101,19 @@ func (t *Tab) Choose(list, value string) error {
 	})()`, quoted(value), quoted(value)))
 }
 
+// Attach puts a file with this text into the file field of this name, as from
+// the browser's own chooser.
+func (t *Tab) Attach(field, file, text string) error {
+	return t.find("file field "+field, fmt.Sprintf(`(() => {
+		const found = document.querySelector('input[type=file][name="' + CSS.escape(%s) + '"]');
+		if (!found) return false;
+		const chosen = new DataTransfer();
+		chosen.items.add(new File([%s], %s));
+		found.files = chosen.files;
+		return found.files.length === 1;
+	})()`, quoted(field), quoted(text), quoted(file)))
+}
+
 // Target is where the link that begins with these words leads.
 func (t *Tab) Target(words string) (string, error) {
 	const expression = `([...document.querySelectorAll('a[href]')].find(e => e.innerText.trim().startsWith(%s)) || {href: ''}).href`

@@ -1,16 +1,21 @@
 package home
 
-import "github.com/schleuse/schleuse/e2e/stage"
+import (
+	"github.com/schleuse/schleuse/e2e/handset"
+	"github.com/schleuse/schleuse/e2e/stage"
+)
 
 // DemoContent is what the demo of this block of ports has to offer.
 func DemoContent(ports stage.Ports) Content {
 	site := ports.SiteURL() + "/"
 	return Content{
-		Roles: []Role{customer(site), newcomer(ports), thief(site), staff(ports)},
+		Roles: []Role{customer(site), newcomer(ports), phoneOwner(ports), thief(site), staff(ports)},
 		Links: []Link{
 			{"WebCenter, durch die Schleuse", site},
 			{"Postfach im WebCenter", ports.SiteURL() + "/postfach/"},
 			{"Was das WebCenter über einen weiß", ports.SiteURL() + "/profil"},
+			{"Telefon der Demo, solange es keine App gibt", phoneURL(ports)},
+			{"Adresse ändern im WebCenter, mit Zustimmung auf dem Telefon", ports.SiteURL() + "/adresse"},
 			{"Nect, nachgestellt, mit Schaltern für jede Störung", ports.NectURL() + "/"},
 			{"Briefe, die unterwegs sind", ports.HomeURL() + "/letters"},
 			{"Mails, die angekommen sind", ports.HomeURL() + "/mail"},
@@ -51,6 +56,28 @@ func newcomer(ports stage.Ports) Role {
 			"Die Auswahl nach der Nummer ist für jede Nummer dieselbe.",
 			"Das Konto entsteht erst mit dem Passwort.",
 			"„Anders ausweisen“ führt zum Brief. Sein Code liegt unter " + ports.HomeURL() + "/letters.",
+		},
+	}
+}
+
+// phoneURL is on 127.0.0.1, where the Kunden-App's redirect URI is.
+func phoneURL(ports stage.Ports) string { return stage.Loopback(ports.Home()) + handset.Path }
+
+func phoneOwner(ports stage.Ports) Role {
+	return Role{
+		Title: "Kundin mit Telefon",
+		What:  "Hanna ist schon ausgewiesen. Sie trägt ein Telefon ein und stimmt damit einer Änderung zu.",
+		Start: phoneURL(ports),
+		Typed: []Typed{
+			{"Versichertennummer", stage.Hanna.Number},
+			{"Passwort", stage.Hanna.Password},
+			{"Bei Nect, nachgestellt: Wer weist sich aus?", stage.Hanna.Name},
+			{"Geräte-Passwort, zum Beispiel", "Mein-Geraete-Wort-7"},
+		},
+		Expect: []string{
+			"Für ein Telefon weist sich auch aus, wer es schon einmal getan hat.",
+			"Im WebCenter ändert sie unter " + ports.SiteURL() + "/adresse ihre Adresse. Geändert wird erst, wenn sie auf dem Telefon zustimmt.",
+			"Das Telefon gibt es auch auf der Kommandozeile: go run ./e2e/cmd/device --help.",
 		},
 	}
 }

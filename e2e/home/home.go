@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/schleuse/schleuse/e2e/handset"
 	"github.com/schleuse/schleuse/e2e/stage"
 )
 
@@ -54,8 +55,9 @@ type Content struct {
 type Home struct {
 	Content
 	Tail func(context.Context) ([]Entry, error) // the audit's latest entries, newest first
-	// Letters and Mail show what would come by post, at /letters and /mail; may be nil.
-	Letters, Mail http.Handler
+	// Letters and Mail show what would come by post, at /letters and /mail, and
+	// Phone is a phone, where package handset says; may be nil.
+	Letters, Mail, Phone http.Handler
 
 	mu      sync.Mutex
 	entries []Entry
@@ -78,7 +80,9 @@ func (h *Home) Handler() http.Handler {
 		entries, err := h.tail(r.Context())
 		render(w, templates, "live.html", liveView{Chambers: Chambers(entries), Entries: entries, Problem: err})
 	})
-	for path, shown := range map[string]http.Handler{"GET /letters": h.Letters, "GET /mail": h.Mail} {
+	for path, shown := range map[string]http.Handler{
+		"GET /letters": h.Letters, "GET /mail": h.Mail, handset.Path: h.Phone, handset.Path + "/": h.Phone, "GET " + handset.Callback: h.Phone,
+	} {
 		if shown != nil {
 			mux.Handle(path, shown)
 		}

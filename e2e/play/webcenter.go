@@ -8,6 +8,7 @@ import (
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
 
+	"github.com/schleuse/schleuse/e2e/handset"
 	"github.com/schleuse/schleuse/e2e/stage"
 	"github.com/schleuse/schleuse/e2e/webcenter"
 	"github.com/schleuse/schleuse/sidecar/client"
@@ -31,7 +32,7 @@ func (p *Play) WebCenter(way http.RoundTripper, journal string) http.Handler {
 	ctx := context.WithValue(context.Background(), oauth2.HTTPClient, &http.Client{Transport: way, Timeout: tokenTime})
 	backend := &http.Client{Transport: &oauth2.Transport{Source: credentials.TokenSource(ctx), Base: way}}
 	return p.Noting(webcenter.New(webcenter.Settings{
-		SignOut: "/schleuse/logout", Register: p.Ports.HomeURL() + "/phone", Journal: journal,
+		SignOut: "/schleuse/logout", Register: stage.Loopback(p.Ports.Home()) + handset.Path, Journal: journal,
 		Approvals: &client.Client{URL: gate + "/schleuse/approvals/v1", ID: "backend", HTTP: backend},
 	}))
 }

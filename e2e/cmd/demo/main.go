@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/schleuse/schleuse/e2e/handset"
 	"github.com/schleuse/schleuse/e2e/home"
 	"github.com/schleuse/schleuse/e2e/mailbox"
 	"github.com/schleuse/schleuse/e2e/nect"
@@ -82,6 +83,10 @@ func perform(ctx context.Context, set *play.Play, begun time.Time) error {
 	content := home.DemoContent(set.Ports)
 	page := &home.Home{
 		Content: content, Mail: mail, Letters: home.Letters(os.DirFS(filepath.Join(set.Dir, play.LettersFolder))),
+		Phone: handset.New(handset.Settings{
+			Issuer: set.Ports.GateURL() + "/realms/" + stage.Realm, Base: set.Ports.GateURL() + "/schleuse/device/v1",
+			URL: stage.Loopback(set.Ports.Home()), HTTP: visitor.New().HTTPClient(),
+		}),
 		Tail: func(ctx context.Context) ([]home.Entry, error) { return tail(ctx, set, schleuse) },
 	}
 	if err := open(ctx, set, page); err != nil {
@@ -126,6 +131,7 @@ func tell(set *play.Play, content home.Content, took time.Duration) error {
 	everything := map[string]any{
 		"home": set.Ports.HomeURL(), "gate": set.Ports.GateURL(), "webcenter": set.Ports.SiteURL(),
 		"partnerportal": set.Ports.PartnerURL(), "internal": stage.Loopback(set.Ports.Internal()),
+		"journal":  filepath.Join(set.Dir, play.JournalFile),
 		"keycloak": map[string]string{"url": set.Keycloak.URL, "realm": stage.Realm, "admin": stage.AdminName, "password": stage.AdminPassword},
 		"roles":    content.Roles, "links": content.Links, "people": content.People,
 	}
