@@ -207,6 +207,27 @@ func TestWhoIsDemandedAnActionDoesIt(t *testing.T) {
 	}
 }
 
+// TestOthersAreNoMatter: where it is known who waits, it overtakes nobody that
+// somebody else gets their account.
+func TestOthersAreNoMatter(t *testing.T) {
+	for _, name := range []string{"as it is", "by a passkey, another number", "by a second means", "plain, by mail", "plain, by a passkey", "plain, with a second means"} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			b := waiters()[name].waits(w)
+			w.clock.Pass(time.Minute)
+			at := []byte(`{"At":"` + w.clock.Now().Format(time.RFC3339Nano) + `"}`)
+			for _, key := range []string{"anybody", "B123456782"} {
+				if err := w.changes.Put(t.Context(), key, 0, at, time.Hour); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if b.act(); w.acted() != 1 {
+				t.Errorf("%d forms reached Keycloak", w.acted())
+			}
+		})
+	}
+}
+
 // TestOfTwoWhoWaitOneActs: two people have one posted password. The first to
 // choose another has the account, before they are asked for the card.
 func TestOfTwoWhoWaitOneActs(t *testing.T) {
@@ -272,7 +293,7 @@ func TestALinkWaits(t *testing.T) {
 				delete(b.cookies, "__Host-schleuse-number")
 			}
 			b.get(to)
-			if n := len(w.keycloak.people["a123456780"].authenticators); n != c.want {
+			if n := w.keycloak.count("/after-first-broker-login"); n != c.want || n != len(w.keycloak.people["a123456780"].authenticators) {
 				t.Errorf("%d links", n)
 			}
 		})
