@@ -62,6 +62,16 @@ final class Calls {
         opened = token;
     }
 
+    /** The server's newest nonce; null before the first answer. */
+    String nonce() {
+        return nonce;
+    }
+
+    /** Asks for a nonce, so that an order is fresh and no other one has it. */
+    void renewNonce(Signer key) throws IOException, GeneralSecurityException, ProblemException {
+        send(key, Call.get("/time"));
+    }
+
     /** Sends without a proof: {@code GET /keys}. */
     JsonObject fetch(String path) throws IOException, ProblemException {
         return answer(wire.send("GET", base + path, Map.of(), null, Call.USUAL));

@@ -26,7 +26,7 @@ import java.security.GeneralSecurityException;
  * self, devices, block [ID]
  * </pre>
  *
- * All take {@code --state FILE} and, for tests on one machine, {@code --resolve host:port:address}. Secrets
+ * All take {@code --state FILE} and, for tests on one machine, {@code --connect-to host:port:address:port}. Secrets
  * come from files or, with {@code -}, from the standard input. {@code approve} and {@code deny} answer what
  * {@code show} showed last.
  */
@@ -51,7 +51,7 @@ public final class Main {
         if (state.base == null || state.key == null) {
             throw new IllegalArgumentException("this phone is not registered");
         }
-        Wire wire = new Wire(arguments.optional("--resolve", null));
+        Wire wire = new Wire(arguments.optional("--connect-to", null));
         phone = new Phone(state.base, wire, state.key, state.id);
         phone.calls().opened(state.opened);
     }

@@ -11,11 +11,16 @@ final class Orders {
 
     private final String audience;
     private final String deviceId;
+    private final String nonce;
 
-    /** @param audience the base URL of the protocol, byte for byte as the app has it built in */
-    Orders(String audience, String deviceId) {
+    /**
+     * @param audience the base URL of the protocol, byte for byte as the app has it built in
+     * @param nonce the server's newest; orders carry it, nothing else does
+     */
+    Orders(String audience, String deviceId, String nonce) {
         this.audience = audience;
         this.deviceId = deviceId;
+        this.nonce = nonce;
     }
 
     String registration(Signer key, String ticket, String name, String platform) throws GeneralSecurityException {
@@ -29,12 +34,12 @@ final class Orders {
 
     /** An order without a key: {@code unlock}, {@code set-password}, {@code set-pin}, {@code open}, … */
     String order(Signer key, String purpose) throws GeneralSecurityException {
-        return signed(key, ORDER, about().with("purpose", purpose));
+        return signed(key, ORDER, about().with("purpose", purpose).with("nonce", nonce));
     }
 
     /** {@code rotate-key} or {@code set-biometric}. */
     String order(Signer key, String purpose, Jwk other) throws GeneralSecurityException {
-        return signed(key, ORDER, about().with("purpose", purpose).with("jwk", other.json()));
+        return signed(key, ORDER, about().with("purpose", purpose).with("jwk", other.json()).with("nonce", nonce));
     }
 
     /** @param matchCode the digits as typed, or null when the request asks for none */

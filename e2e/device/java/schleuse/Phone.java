@@ -178,6 +178,7 @@ public final class Phone {
 
     /** Opens the app by the biometric key; on Android its signature waits for {@code BiometricPrompt}. */
     public void open(Signer biometric) throws IOException, GeneralSecurityException, ProblemException {
+        calls.renewNonce(key);
         JsonObject body = new JsonObject().with("order", orders().order(biometric, "open"));
         opened(calls.send(key, Calls.Call.of("POST", "/self/open", body)));
     }
@@ -259,7 +260,7 @@ public final class Phone {
     }
 
     private Orders orders() {
-        return new Orders(base, checked(id));
+        return new Orders(base, checked(id), calls.nonce());
     }
 
     private JsonObject proven(Sealer to, String order, Secret password) throws GeneralSecurityException {
@@ -274,19 +275,21 @@ public final class Phone {
         return keys;
     }
 
-    /** Seals again, once, when the key had changed; sends an answer that was lost again as it was. */
+    /** Signs with a new nonce, and again, once, when the key had changed; sends an answer that was lost again as it was. */
     private JsonObject send(String method, String path, String token, Sealed sealed)
             throws IOException, GeneralSecurityException, ProblemException {
         if (sealer == null) {
             fetchKeys();
         }
         try {
+            calls.renewNonce(key);
             return sendOnce(method, path, token, sealed.body(sealer));
         } catch (ProblemException e) {
             if (!e.is("seal_key")) {
                 throw e;
             }
             fetchKeys();
+            calls.renewNonce(key);
             return sendOnce(method, path, token, sealed.body(sealer));
         }
     }

@@ -123,7 +123,8 @@ public final class Vectors {
         same("hash", vectors.string("order_by_new_key_sha256"), Base64Url.ofSha256(byNew));
         String again = Jws.signAgain(next, byOld);
         verified(again, next.publicKey());
-        same("header and payload", byNew.substring(0, byNew.lastIndexOf('.')), again.substring(0, again.lastIndexOf('.')));
+        same("header and payload", byNew.substring(0, byNew.lastIndexOf('.')),
+                again.substring(0, again.lastIndexOf('.')));
     }
 
     private void request(JsonObject vectors) throws IOException, GeneralSecurityException, UntrustedException {
@@ -213,8 +214,11 @@ public final class Vectors {
         }
     }
 
+    /** What the orders of the vectors carry. */
+    private static final String NONCE = "AX8yq0dmV1Jm9k2w";
+
     private static Orders orders() {
-        return new Orders(AUDIENCE, DEVICE);
+        return new Orders(AUDIENCE, DEVICE, NONCE);
     }
 
     private void signed(String compact, Jwk key, String payload) throws MalformedException, GeneralSecurityException {

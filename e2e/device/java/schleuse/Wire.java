@@ -28,32 +28,30 @@ final class Wire {
         }
     }
 
-    private final HttpClient http = HttpClient.newBuilder()
-            .version(HttpClient.Version.HTTP_1_1)
-            .followRedirects(HttpClient.Redirect.NEVER)
-            .connectTimeout(CONNECT)
-            .build();
+    private final HttpClient http;
     private final String host;
     private final String address;
 
     /**
-     * @param resolve null, or {@code host:port:address}: where that host is to be found instead of asking the
-     *     resolver, which on the JVM knows no {@code *.localhost}. Tests on one machine need it, without TLS;
-     *     host and proofs stay those of the public address.
+     * @param connectTo null, or {@code host:port:address:port} as with curl: where the host before is found. The
+     *     JVM's resolver knows no {@code *.localhost}, so tests on one machine need it, without TLS; host and
+     *     proofs stay those of the public address.
      */
-    Wire(String resolve) {
-        if (resolve == null) {
-            host = null;
-            address = null;
-            return;
+    Wire(String connectTo) {
+        String[] parts = connectTo == null ? null : connectTo.split(":");
+        if (parts != null && parts.length != 4) {
+            throw new IllegalArgumentException("connect to is host:port:address:port");
         }
-        String[] parts = resolve.split(":", 3);
-        if (parts.length != 3) {
-            throw new IllegalArgumentException("resolve is host:port:address");
+        if (parts != null) {
+            System.setProperty("jdk.httpclient.allowRestrictedHeaders", "host"); // read when the first client is made
         }
-        System.setProperty("jdk.httpclient.allowRestrictedHeaders", "host");
-        host = parts[0] + ":" + parts[1];
-        address = parts[2] + ":" + parts[1];
+        host = parts == null ? null : parts[0] + ":" + parts[1];
+        address = parts == null ? null : parts[2] + ":" + parts[3];
+        http = HttpClient.newBuilder()
+                .version(HttpClient.Version.HTTP_1_1)
+                .followRedirects(HttpClient.Redirect.NEVER)
+                .connectTimeout(CONNECT)
+                .build();
     }
 
     Reply send(String method, String url, Map<String, String> headers, byte[] body, Duration patience)
