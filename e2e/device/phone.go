@@ -1,7 +1,9 @@
 package device
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -76,16 +78,20 @@ func (p *Phone) header(typ string) map[string]any {
 	return map[string]any{"alg": "ES256", "typ": typ, "kid": p.ID}
 }
 
-// Order makes the payload of an order (PROTOCOL §5.2).
+// Order makes the payload of an order (PROTOCOL §5.2), with the nonce of the
+// last answer.
 func (p *Phone) Order(purpose string, jwk *JWK) map[string]any {
-	order := map[string]any{"v": 1, "aud": p.Base, "sub": p.ID, "purpose": purpose, "iat": p.now()}
+	order := map[string]any{"v": 1, "aud": p.Base, "sub": p.ID, "purpose": purpose, "nonce": p.nonceNow(), "iat": p.now()}
 	if jwk != nil {
 		order["jwk"] = *jwk
 	}
 	return order
 }
 
-// order signs an order by the device key.
-func (p *Phone) order(purpose string, jwk *JWK) (string, error) {
-	return p.Key.Sign(p.header("schleuse-device+jwt"), p.Order(purpose, jwk))
+// order signs an order by a key of the phone's, with a nonce that is fresh.
+func (p *Phone) order(ctx context.Context, by *Key, purpose string, jwk *JWK) (string, error) {
+	if _, err := p.Time(ctx); err != nil {
+		return "", fmt.Errorf("asking for a nonce: %w", err)
+	}
+	return by.Sign(p.header("schleuse-device+jwt"), p.Order(purpose, jwk))
 }

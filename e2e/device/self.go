@@ -47,7 +47,7 @@ var members = map[string]string{
 // ordered makes the body of an order: signed by the device key, with secrets
 // sealed beside it.
 func (p *Phone) ordered(ctx context.Context, purpose string, jwk *JWK, s secrets) (map[string]any, error) {
-	order, err := p.order(purpose, jwk)
+	order, err := p.order(ctx, p.Key, purpose, jwk)
 	if err != nil {
 		return nil, err
 	}
@@ -186,7 +186,7 @@ func (p *Phone) OpenByBiometric(ctx context.Context) error {
 	if p.Biometric == nil {
 		return errors.New("this phone has no biometric key")
 	}
-	order, err := p.Biometric.Sign(p.header("schleuse-device+jwt"), p.Order("open", nil))
+	order, err := p.order(ctx, p.Biometric, "open", nil)
 	if err != nil {
 		return err
 	}

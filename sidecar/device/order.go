@@ -34,7 +34,10 @@ type orderPayload struct {
 	Sub     string         `json:"sub"`
 	Purpose Aim            `json:"purpose"`
 	JWK     jsontext.Value `json:"jwk,omitzero"`
-	IAT     *int64         `json:"iat"` // the phone's time: it must be there, and is not judged
+	// Nonce is the server's: whoever hands the order on has seen that it is
+	// fresh, and that the order was not used before.
+	Nonce string `json:"nonce"`
+	IAT   *int64 `json:"iat"` // the phone's time: it must be there, and is not judged
 }
 
 // readOrder reads what a phone orders. The signature is somebody else's
@@ -42,7 +45,7 @@ type orderPayload struct {
 func (s *Service) readOrder(m Message, aim Aim) (Key, error) {
 	var p orderPayload
 	if m.Type != Order || m.Decode(&p) != nil || p.V != protocol || p.Aud != s.Audience ||
-		p.Sub != string(m.Device) || p.Purpose != aim || p.IAT == nil || aim.hasKey() != (p.JWK != nil) {
+		p.Sub != string(m.Device) || p.Purpose != aim || p.IAT == nil || p.Nonce == "" || aim.hasKey() != (p.JWK != nil) {
 		return "", ErrMessage
 	}
 	if !aim.hasKey() {

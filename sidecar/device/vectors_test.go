@@ -202,7 +202,7 @@ func checkOrders(t *testing.T, f file) {
 		said := file(members(t, m.Payload))
 		purpose := said.text("purpose")
 		seen = append(seen, purpose+" by "+o.text("signed_by"))
-		want := []string{"v", "aud", "sub", "purpose", "iat"}
+		want := []string{"v", "aud", "sub", "purpose", "nonce", "iat"}
 		if purpose == string(device.ToRotateKey) || purpose == string(device.ToSetBiometric) {
 			want = append(want, "jwk")
 		}

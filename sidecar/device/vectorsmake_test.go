@@ -116,7 +116,7 @@ func orderText(aim device.Aim, with *ecdsa.PrivateKey) string {
 	if with != nil {
 		jwk = `"jwk":` + string(devicetest.Public(with).JWK()) + `,`
 	}
-	return fmt.Sprintf(`{"v":1,"aud":"%s","sub":"%s","purpose":"%s",%s"iat":%d}`, vectorAud, vectorDevice, aim, jwk, vectorIAT)
+	return fmt.Sprintf(`{"v":1,"aud":"%s","sub":"%s","purpose":"%s",%s"nonce":"AX8yq0dmV1Jm9k2w","iat":%d}`, vectorAud, vectorDevice, aim, jwk, vectorIAT)
 }
 
 func makeOrders(t *testing.T) vector {

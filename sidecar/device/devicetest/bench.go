@@ -127,7 +127,7 @@ func (b *Bench) Register(ctx context.Context) (Phone, error) {
 
 // Order is an order of a phone; with is a further key, or nil.
 func (p Phone) Order(aim device.Aim, with device.Key) map[string]any {
-	out := map[string]any{"v": 1, "aud": Audience, "sub": string(p.ID), "purpose": string(aim), "iat": 1796119200}
+	out := map[string]any{"v": 1, "aud": Audience, "sub": string(p.ID), "purpose": string(aim), "nonce": "bm9uY2U", "iat": 1796119200}
 	if with != "" {
 		out["jwk"] = jwkOf(with)
 	}

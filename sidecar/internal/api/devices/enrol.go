@@ -68,7 +68,11 @@ type unlockIn struct {
 
 // unlock is of the phone whose key proves the call, and of no other.
 func (a *desk) unlock(r *http.Request, n newcomer, in unlockIn) (api.Reply, error) {
-	m, password, err := ordered(in.Order, in.NewPassword)
+	m, err := a.order(r, in.Order)
+	if err != nil {
+		return api.Reply{}, err
+	}
+	password, err := secret("/new_password", in.NewPassword)
 	if err != nil {
 		return api.Reply{}, err
 	}
@@ -99,14 +103,4 @@ func secret(pointer string, raw jsontext.Value) (device.Sealed, error) {
 		return device.Sealed{}, api.Malformed(pointer, "not a sealed secret")
 	}
 	return s, nil
-}
-
-// ordered reads an order with the new device password beside it.
-func ordered(order string, newPassword jsontext.Value) (device.Message, device.Sealed, error) {
-	m, err := message("/order", order, device.Order)
-	if err != nil {
-		return device.Message{}, device.Sealed{}, err
-	}
-	s, err := secret("/new_password", newPassword)
-	return m, s, err
 }

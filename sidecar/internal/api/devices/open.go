@@ -22,7 +22,7 @@ type openOut struct {
 
 // open opens the app, by the PIN or, without one, by the biometric key.
 func (a *desk) open(r *http.Request, p phone, in openIn) (api.Reply, error) {
-	m, err := message("/order", in.Order, device.Order)
+	m, err := a.order(r, in.Order)
 	if err != nil {
 		return api.Reply{}, err
 	}

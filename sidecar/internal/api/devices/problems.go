@@ -34,6 +34,7 @@ func Problems() []api.Problem {
 		api.Problem{Name: "device_limit", Status: http.StatusConflict, Title: "As many phones as one person may have"},
 		api.Problem{Name: "key_in_use", Status: http.StatusConflict, Title: "The key was used before"},
 		api.Problem{Name: "seal_key", Status: http.StatusConflict, Title: "The sealed secret does not open; read the key again"},
+		api.Problem{Name: "stale_order", Status: http.StatusConflict, Title: "The order was used, or its nonce is old; make it anew"},
 		api.Problem{Name: "not_asked", Status: http.StatusConflict, Title: "No new login password is due"},
 		api.Problem{Name: "password_weak", Status: http.StatusUnprocessableEntity, Title: "The device password is too short or too simple"},
 		api.Problem{Name: "pin_weak", Status: http.StatusUnprocessableEntity, Title: "The PIN is not of the form demanded, or too simple"},

@@ -121,8 +121,8 @@ type orderIn struct {
 }
 
 // read returns the order and the device password that proves it.
-func (in orderIn) read() (device.Message, device.Sealed, error) {
-	m, err := message("/order", in.Order, device.Order)
+func (a *desk) read(r *http.Request, in orderIn) (device.Message, device.Sealed, error) {
+	m, err := a.order(r, in.Order)
 	if err != nil {
 		return device.Message{}, device.Sealed{}, err
 	}
@@ -136,7 +136,7 @@ type rotateIn struct {
 }
 
 func (a *desk) rotate(r *http.Request, p phone, in rotateIn) (api.Reply, error) {
-	m, password, err := in.read()
+	m, password, err := a.read(r, in.orderIn)
 	if err != nil {
 		return api.Reply{}, err
 	}
@@ -153,7 +153,7 @@ type changePasswordIn struct {
 }
 
 func (a *desk) changePassword(r *http.Request, p phone, in changePasswordIn) (api.Reply, error) {
-	m, password, err := in.read()
+	m, password, err := a.read(r, in.orderIn)
 	if err != nil {
 		return api.Reply{}, err
 	}
@@ -170,7 +170,7 @@ type setPINIn struct {
 }
 
 func (a *desk) setPIN(r *http.Request, p phone, in setPINIn) (api.Reply, error) {
-	m, password, err := in.read()
+	m, password, err := a.read(r, in.orderIn)
 	if err != nil {
 		return api.Reply{}, err
 	}
@@ -187,7 +187,7 @@ func (a *desk) setPIN(r *http.Request, p phone, in setPINIn) (api.Reply, error) 
 }
 
 func (a *desk) setBiometric(r *http.Request, p phone, in orderIn) (api.Reply, error) {
-	m, password, err := in.read()
+	m, password, err := a.read(r, in)
 	if err != nil {
 		return api.Reply{}, err
 	}
@@ -226,7 +226,7 @@ type loginPasswordIn struct {
 }
 
 func (a *desk) loginPassword(r *http.Request, p phone, in loginPasswordIn) (api.Reply, error) {
-	m, password, err := in.read()
+	m, password, err := a.read(r, in.orderIn)
 	if err != nil {
 		return api.Reply{}, err
 	}

@@ -3,9 +3,11 @@ package devices_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -157,26 +159,41 @@ func TestRotationsThatAreNone(t *testing.T) {
 		w.ok(err)
 		return text
 	}
-	good := p.Order("rotate-key", &public)
+	rotate := func(change map[string]any) map[string]any {
+		payload := p.Order("rotate-key", &public)
+		maps.Copy(payload, change)
+		return payload
+	}
 	theirs := other.Key.Public()
+	var said atomic.Int64
 	for name, tt := range map[string]struct {
-		byOld, byNew, want string
+		old, next *phones.Key
+		one, two  func() map[string]any // what they sign; two nil: the same
+		want      string
 	}{
-		"the new key did not sign":      {order(p.Key, good), order(p.Key, good), "factors"},
-		"the old key did not sign":      {order(next, good), order(next, good), "factors"},
-		"they signed different words":   {order(p.Key, good), order(next, p.Order("rotate-key", &theirs)), ""},
-		"to the key of another phone":   {order(p.Key, p.Order("rotate-key", &theirs)), order(other.Key, p.Order("rotate-key", &theirs)), "key_in_use"},
-		"another purpose":               {order(p.Key, p.Order("set-pin", nil)), order(next, p.Order("set-pin", nil)), "malformed"},
-		"for another audience":          {order(p.Key, with(good, "aud", "https://evil.example")), order(next, with(good, "aud", "https://evil.example")), "malformed"},
-		"with a member that is unknown": {order(p.Key, with(good, "x", 1)), order(next, with(good, "x", 1)), "malformed"},
+		"the new key did not sign":      {p.Key, p.Key, func() map[string]any { return rotate(nil) }, nil, "factors"},
+		"the old key did not sign":      {next, next, func() map[string]any { return rotate(nil) }, nil, "factors"},
+		"they signed different words":   {p.Key, next, func() map[string]any { return rotate(nil) }, func() map[string]any { return p.Order("rotate-key", &theirs) }, ""},
+		"to the key of another phone":   {p.Key, other.Key, func() map[string]any { return p.Order("rotate-key", &theirs) }, nil, "key_in_use"},
+		"another purpose":               {p.Key, next, func() map[string]any { return p.Order("set-pin", nil) }, nil, "malformed"},
+		"for another audience":          {p.Key, next, func() map[string]any { return rotate(map[string]any{"aud": "https://evil.example"}) }, nil, "malformed"},
+		"with a member that is unknown": {p.Key, next, func() map[string]any { return rotate(map[string]any{"x": 1}) }, nil, "malformed"},
+		"with an old nonce":             {p.Key, next, func() map[string]any { return rotate(map[string]any{"nonce": "bm9uY2U"}) }, nil, "stale_order"},
+		"without a nonce":               {p.Key, next, func() map[string]any { return rotate(map[string]any{"nonce": ""}) }, nil, "stale_order"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			keys, err := p.Keys(t.Context())
 			w.ok(err)
-			sealed, err := phones.Seal(keys.SealKey, password, phones.AAD(p.ID, "device-password", tt.byOld))
+			words := tt.one()
+			words["iat"] = said.Add(1) // none is like another: the clock stands still
+			byOld, byNew := order(tt.old, words), order(tt.next, words)
+			if tt.two != nil {
+				byNew = order(tt.next, tt.two())
+			}
+			sealed, err := phones.Seal(keys.SealKey, password, phones.AAD(p.ID, "device-password", byOld))
 			w.ok(err)
 			err = p.Do(t.Context(), phones.Call{Method: http.MethodPut, Path: "/self/key", Body: map[string]any{
-				"order": tt.byOld, "order_by_new_key": tt.byNew, "password": sealed,
+				"order": byOld, "order_by_new_key": byNew, "password": sealed,
 			}})
 			if err == nil || tt.want != "" && !phones.Is(err, tt.want) {
 				t.Errorf("err = %v, want %s", err, tt.want)
@@ -188,36 +205,55 @@ func TestRotationsThatAreNone(t *testing.T) {
 	}
 }
 
-func with(payload map[string]any, name string, value any) map[string]any {
-	out := map[string]any{name: value}
-	for k, v := range payload {
-		if k != name {
-			out[k] = v
-		}
-	}
-	return out
-}
-
 func TestAnOrderServesItsPurpose(t *testing.T) {
 	w := newWorld(t)
 	p := w.enrolled()
-	text, err := p.Key.Sign(map[string]any{"alg": "ES256", "typ": "schleuse-device+jwt", "kid": p.ID}, p.Order("set-password", nil))
-	w.ok(err)
 	keys, err := p.Keys(t.Context())
 	w.ok(err)
-	seal := func(purpose, secret string) phones.Sealed {
-		s, err := phones.Seal(keys.SealKey, secret, phones.AAD(p.ID, purpose, text))
+	order := func(purpose string) (text string, seal func(purpose, secret string) phones.Sealed) {
+		text, err := p.Key.Sign(map[string]any{"alg": "ES256", "typ": "schleuse-device+jwt", "kid": p.ID}, p.Order(purpose, nil))
 		w.ok(err)
-		return s
+		return text, func(purpose, secret string) phones.Sealed {
+			s, err := phones.Seal(keys.SealKey, secret, phones.AAD(p.ID, purpose, text))
+			w.ok(err)
+			return s
+		}
 	}
+	text, seal := order("set-password")
 	w.refused(p.Do(t.Context(), phones.Call{Method: http.MethodPut, Path: "/self/pin", Body: map[string]any{
 		"order": text, "password": seal("device-password", password), "pin": seal("pin", "314159"),
 	}}), "malformed")
+	text, seal = order("set-password")
 	w.refused(p.Do(t.Context(), phones.Call{Method: http.MethodPut, Path: "/self/password", Body: map[string]any{
 		"order": text, "password": seal("device-password", password), "new_password": seal("device-password", "Ebbe und Flut"),
 	}}), "seal_key")
 	w.ok(p.SetPassword(t.Context(), password, "Ebbe und Flut"))
 	w.refused(p.SetPassword(t.Context(), password, "Ebbe und Flut 2"), "factors")
+}
+
+// TestAnOrderIsTakenOnce, within five minutes of its nonce: what was typed or
+// shown once opens nothing later.
+func TestAnOrderIsTakenOnce(t *testing.T) {
+	w := newWorld(t)
+	p := w.enrolled()
+	w.ok(p.SetPIN(t.Context(), password, "314159"))
+	finger, err := phones.NewKey()
+	w.ok(err)
+	w.ok(p.SetBiometric(t.Context(), finger, password))
+	open := func() phones.Call {
+		text, err := finger.Sign(map[string]any{"alg": "ES256", "typ": "schleuse-device+jwt", "kid": p.ID}, p.Order("open", nil))
+		w.ok(err)
+		return phones.Call{Method: http.MethodPost, Path: "/self/open", Body: map[string]any{"order": text}}
+	}
+	once := open()
+	w.ok(p.Do(t.Context(), once))
+	w.refused(p.Do(t.Context(), once), "stale_order")
+	old := open()
+	w.Pass(6 * time.Minute)
+	w.refused(p.Do(t.Context(), old), "stale_order")
+	_, err = p.Time(t.Context())
+	w.ok(err)
+	w.ok(p.Do(t.Context(), open()))
 }
 
 func TestPushes(t *testing.T) {
