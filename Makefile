@@ -27,7 +27,7 @@ test: ## install what is missing, then prove everything
 check: $(LINT) ## the linter, as strict as STYLE asks
 	$(LINT) run ./...
 
-bench: ## what gate and proxy cost beside a bare reverse proxy (about five minutes)
+bench: ## what gate and proxy cost beside a bare reverse proxy, approvals beside bare commits (about ten minutes)
 	@go run ./e2e/cmd/bench
 
 mutants: ## take each rule of the gate out and expect the tests to notice

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/schleuse/schleuse/e2e/bench"
 )
 
@@ -27,6 +29,39 @@ func TestARatioIsPairedByRound(t *testing.T) {
 	}
 	table := bench.Table([]bench.Row{{What: "gate", Cost: cost(120), Ratio: got, Aim: "≤ 1.3"}})
 	if !strings.Contains(table, "| gate | 120ms | 1.10 – **1.20** – 1.30 | ≤ 1.3 |") {
+		t.Error(table)
+	}
+}
+
+// As the go command prints it: with other lines between, and with one processor
+// no number behind the name.
+func TestFiguresOfGoBenchmarks(t *testing.T) {
+	all, err := bench.ReadFigures("goos: linux\n" +
+		"BenchmarkApprovals/sqlite-2 \t 9\t 0.5 create-share\t 2100 create/s\n" +
+		"BenchmarkBearer \t 200\t  354738 ns/op\t   11844 B/op\t     164 allocs/op\nPASS\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]bench.Figures{
+		"Approvals/sqlite": {"create-share": 0.5, "create/s": 2100},
+		"Bearer":           {"ns/op": 354738, "B/op": 11844, "allocs/op": 164},
+	}
+	if diff := cmp.Diff(want, all); diff != "" {
+		t.Error(diff)
+	}
+	if _, err := bench.Of(all, "Bearer", "ns/op"); err != nil {
+		t.Error(err)
+	}
+	for name, unit := range map[string]string{"Proof": "ns/op", "Bearer": "KiB-each"} {
+		if _, err := bench.Of(all, name, unit); err == nil {
+			t.Errorf("%s has %s, and was not measured", name, unit)
+		}
+	}
+	if _, err := bench.ReadFigures("BenchmarkX-2 3 many ns/op"); err == nil {
+		t.Error("a figure that is none was read")
+	}
+	table := bench.StepTable([]bench.Step{{What: "create", PerSecond: 2100.4, Share: bench.Ratio{Min: 0.4, Median: 0.5, Max: 0.6}, Aim: "≥ 0.40"}})
+	if !strings.Contains(table, "| create | 2100 | 0.40 – **0.50** – 0.60 | ≥ 0.40 |") {
 		t.Error(table)
 	}
 }

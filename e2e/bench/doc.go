@@ -1,4 +1,5 @@
-// Package bench measures what a server costs beside a bare reverse proxy.
+// Package bench measures what a server costs beside a bare reverse proxy, and
+// reads what Go benchmarks report.
 //
 // On a shared machine no absolute figure holds, so there are only ratios: CPU
 // seconds of the process under test for each 10,000 requests, in rounds that

@@ -1,6 +1,9 @@
 // Command bench measures the gate's pass-through and the site's proxy beside a
-// bare httputil.ReverseProxy, the time to readiness and the idle memory, and
-// prints the table. It needs about five minutes.
+// bare httputil.ReverseProxy, the time to readiness and the idle memory, then
+// approvals beside bare commits, calls that wait, and what every call to the
+// APIs pays, and prints the tables. It needs about ten minutes; `approvals`
+// measures the second half alone, without a Keycloak, and `approvals short`
+// only sees that it runs.
 package main
 
 import (
@@ -9,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
 	"syscall"
 
@@ -25,21 +29,35 @@ func main() {
 	}
 }
 
-// run is the measurement; with arguments it is one of the servers beside it.
+// run is the measurement; with arguments it is a part of it, or one of the
+// servers beside it.
 func run(ctx context.Context, arguments []string) error {
-	switch {
-	case len(arguments) == 0:
-		return measure(ctx, bench.Load{Concurrency: 64, Requests: 10_000, Rounds: 9})
-	case len(arguments) == 2 && arguments[0] == "upstream":
-		return upstream(ctx, arguments[1])
-	case len(arguments) == 3 && arguments[0] == "bare":
-		return bare(ctx, arguments[1], arguments[2])
-	case len(arguments) == 2 && arguments[0] == "requests":
-		requests, err := strconv.Atoi(arguments[1])
-		if err != nil || requests < 100 {
-			return errors.New("want a number of requests from 100 upwards")
+	if len(arguments) == 0 {
+		if err := measure(ctx, bench.Load{Concurrency: 64, Requests: 10_000, Rounds: 9}); err != nil {
+			return err
 		}
-		return measure(ctx, bench.Load{Concurrency: 64, Requests: requests, Rounds: 3})
+		fmt.Println()
+		return measureApprovals(ctx, false)
 	}
-	return errors.New("want no arguments, or: requests N, upstream ADDRESS, bare ADDRESS UPSTREAM")
+	name, rest := arguments[0], arguments[1:]
+	switch {
+	case name == "approvals" && len(rest) <= 1:
+		return measureApprovals(ctx, slices.Contains(rest, "short"))
+	case name == "upstream" && len(rest) == 1:
+		return upstream(ctx, rest[0])
+	case name == "bare" && len(rest) == 2:
+		return bare(ctx, rest[0], rest[1])
+	case name == "requests" && len(rest) == 1:
+		return few(ctx, rest[0])
+	}
+	return errors.New("want no arguments, or: approvals [short], requests N, upstream ADDRESS, bare ADDRESS UPSTREAM")
+}
+
+// few measures gate and proxy with fewer requests.
+func few(ctx context.Context, number string) error {
+	requests, err := strconv.Atoi(number)
+	if err != nil || requests < 100 {
+		return errors.New("want a number of requests from 100 upwards")
+	}
+	return measure(ctx, bench.Load{Concurrency: 64, Requests: requests, Rounds: 3})
 }

@@ -28,7 +28,8 @@ type realm struct {
 	bearer *api.Bearer
 }
 
-func newRealm(t *testing.T) realm {
+func newRealm(t testing.TB) realm {
+	t.Helper()
 	clock := proxytest.NewClock()
 	issuer := proxytest.NewIssuer(t, clock.Now)
 	transport := proxytest.Transport()
