@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -190,7 +191,7 @@ func headers(h http.Header) refusal {
 		return refusal{400, "DeviceTokenNotForTopic"}
 	case kind != "alert" && kind != "background":
 		return refusal{400, "InvalidPushType"}
-	case priority != "" && priority != "10" && priority != "5" && priority != "1", kind == "background" && priority != "5":
+	case !slices.Contains([]string{"", "10", "5", "1"}, priority), kind == "background" && priority != "5":
 		return refusal{400, "BadPriority"}
 	case h.Get("apns-expiration") != "" && expiration != nil:
 		return refusal{400, "BadExpirationDate"}

@@ -170,8 +170,8 @@ func TestOneProviderTokenServesNearlyAnHour(t *testing.T) {
 		pushing.Wait()
 		w.Clock.Pass(20 * time.Minute)
 	}
-	if n := w.service.Tokens(); n != 2 {
-		t.Errorf("%d provider tokens in 100 minutes, want a new one after 50 at the earliest", n)
+	if n := w.service.Tokens(); n != 2 || len(w.service.Refusals()) > 0 {
+		t.Errorf("%d provider tokens in 100 minutes, want a new one before Apple refuses the old: %q", n, w.service.Refusals())
 	}
 }
 
@@ -197,6 +197,25 @@ func TestAnExpiredProviderTokenIsReplacedOnce(t *testing.T) {
 	}
 	w.service.Fail(push.None, 0)
 	w.restsFor(10 * time.Second)
+}
+
+func TestTooManyProviderTokensLetItRest(t *testing.T) {
+	w := open(t, "")
+	if err := w.push(); err != nil {
+		t.Fatal(err)
+	}
+	w.Clock.Pass(time.Minute)
+	w.pusher = w.Open(t, apns.Factory(), w.config).Pusher // started again, with a token of its own
+	if err := w.push(); err == nil || errors.Is(err, notify.ErrTokenGone) || !strings.Contains(err.Error(), "429 TooManyProviderTokenUpdates") {
+		t.Errorf("%v", err)
+	}
+	if err := w.push(); !errors.Is(err, extension.ErrResting) {
+		t.Errorf("called again at once: %v", err)
+	}
+	w.Clock.Pass(20 * time.Minute)
+	if err := w.push(); err != nil {
+		t.Errorf("20 minutes later: %v", err)
+	}
 }
 
 func TestAKeyThatIsNotKnownSendsNothing(t *testing.T) {

@@ -181,7 +181,7 @@ func TestFailures(t *testing.T) {
 		"gone":            {says(410, `{"error":"token_gone"}`), true, "410", 0},
 		"moved away":      {says(410, `<html>`), false, "410", 0},
 		"gone, they say":  {says(404, `{"error":"token_gone"}`), false, "404", 0},
-		"redirect":        {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", 307) }, false, "307", 0},
+		"redirect":        {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", http.StatusTemporaryRedirect) }, false, "307", 0},
 		"busy":            {says(429, ""), false, "429", 30 * time.Second},
 		"down":            {says(503, ""), false, "503", 30 * time.Second},
 		"broken":          {says(500, "geheim"), false, "500", 0},
