@@ -144,7 +144,7 @@ func TestAnAddressIsChangedOnceItWasApproved(t *testing.T) {
 		t.Fatalf("at %s, executed %v", p.path, d.entries())
 	}
 	q := d.asked[0]
-	if q.Subject.KVNR != anna || q.Action != "adresse" || q.Fields["neu"] != "Neue Straße 2, 26721 Emden" || q.Session == "" {
+	if q.Subject.KVNR != anna || q.Action != "adresse" || q.Fields["neu"] != "Neue Straße 2, 26721 Emden" || q.Session == "" || strings.Contains(q.Session, d.cookies[0].Value) {
 		t.Errorf("asked %+v", q)
 	}
 	d.become(client.Approved, "")
