@@ -176,7 +176,10 @@ public final class Phone {
         }));
     }
 
-    /** Opens the app by the biometric key; on Android its signature waits for {@code BiometricPrompt}. */
+    /**
+     * Opens the app by the biometric key; on Android its signature waits for {@code BiometricPrompt}, so after
+     * {@code stale_order} the person is asked again.
+     */
     public void open(Signer biometric) throws IOException, GeneralSecurityException, ProblemException {
         calls.renewNonce(key);
         JsonObject body = new JsonObject().with("order", orders().order(biometric, "open"));
@@ -275,7 +278,10 @@ public final class Phone {
         return keys;
     }
 
-    /** Signs with a new nonce, and again, once, when the key had changed; sends an answer that was lost again as it was. */
+    /**
+     * Signs with a new nonce, and again, once, when the seal key had changed or the order was too old; sends
+     * an answer that was lost again as it was.
+     */
     private JsonObject send(String method, String path, String token, Sealed sealed)
             throws IOException, GeneralSecurityException, ProblemException {
         if (sealer == null) {
@@ -285,7 +291,7 @@ public final class Phone {
             calls.renewNonce(key);
             return sendOnce(method, path, token, sealed.body(sealer));
         } catch (ProblemException e) {
-            if (!e.is("seal_key")) {
+            if (!e.is("seal_key") && !e.is("stale_order")) {
                 throw e;
             }
             fetchKeys();
