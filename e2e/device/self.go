@@ -202,7 +202,12 @@ func (p *Phone) openWith(ctx context.Context, body map[string]any) error {
 	return nil
 }
 
-// SetLoginPassword sets a new login password after "that was not me".
+// SetLoginPassword sets a new login password after "that was not me", in the
+// open app.
 func (p *Phone) SetLoginPassword(ctx context.Context, password, login string) error {
-	return p.give(ctx, http.MethodPost, "/self/login-password", "login-password", nil, secrets{purposePassword: password, purposeLogin: login})
+	body, err := p.ordered(ctx, "login-password", nil, secrets{purposePassword: password, purposeLogin: login})
+	if err != nil {
+		return err
+	}
+	return p.Do(ctx, Call{Method: http.MethodPost, Path: "/self/login-password", Opened: true, Body: body})
 }

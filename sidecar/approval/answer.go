@@ -53,6 +53,27 @@ func (s *Service) Answer(ctx context.Context, dev device.ID, id ID, raw string, 
 	return s.approve(ctx, d, a, answer{m, w, password})
 }
 
+// SaidNotMe reports whether raw is the denial "das war ich nicht", whole and
+// signed by the phone, about exactly the bytes that this phone was handed. That
+// the request is over is of no matter: somebody asked who is not the person. It
+// returns what a phone or an approval that is not there gives.
+func (s *Service) SaidNotMe(ctx context.Context, dev device.ID, id ID, raw string) (bool, error) {
+	d, err := s.phone(ctx, dev)
+	if err != nil {
+		return false, err
+	}
+	a, err := s.theirs(ctx, d, id)
+	if err != nil {
+		return false, err
+	}
+	m, err := device.ParseMessage(raw, device.Answer)
+	if err != nil || m.Device != dev || !m.SignedBy(d.Key) {
+		return false, nil
+	}
+	w := parseWord(m.Payload, a.Digits(dev))
+	return w.reason == NotMe && w.request == hashText(a.Issued[dev]), nil
+}
+
 // repeats reports whether this very answer approved, and still counts.
 func (s *Service) repeats(a Approval, dev device.ID, raw string) bool {
 	state := a.StateAt(s.Now())

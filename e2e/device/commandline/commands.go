@@ -36,7 +36,7 @@ func commands() []command {
 		{"approve", "confirm it (--pin, --password, --code)", required, approve},
 		{"deny", "refuse it (--pin, --reason)", required, deny},
 		{"report", "refuse it: that was not me (--pin)", required, report},
-		{"login-password", "set a login password after a report (--password, --new)", none, loginPassword},
+		{"login-password", "set a login password after a report (--pin, --password, --new)", none, loginPassword},
 		{"history", "what was asked (--pin, --limit, --before)", none, history},
 		{"list", "the person's phones (--pin)", none, list},
 		{"rename", "name a phone (--pin, --name)", optional, rename},
@@ -127,6 +127,9 @@ func report(ctx context.Context, p *device.Phone, o *options) (any, error) {
 }
 
 func loginPassword(ctx context.Context, p *device.Phone, o *options) (any, error) {
+	if err := open(ctx, p, o); err != nil {
+		return nil, err
+	}
 	return nil, p.SetLoginPassword(ctx, o.password, o.next)
 }
 

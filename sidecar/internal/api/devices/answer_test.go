@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	phones "github.com/schleuse/schleuse/e2e/device"
 	"github.com/schleuse/schleuse/sidecar/account"
@@ -313,6 +314,51 @@ func TestThatWasNotMeComesNeverTooLate(t *testing.T) {
 	if n := w.carry(); n != 1 || w.state(a.ID) != approval.Expired {
 		t.Errorf("%d tasks, request %s", n, w.state(a.ID))
 	}
+}
+
+// Only who was given the request can say that they did not ask for it: the
+// finder of a phone, with the app closed, ends nobody's sessions.
+func TestThatWasNotMeIsAboutWhatWasRead(t *testing.T) {
+	w := newWorld(t)
+	p := w.enrolled()
+	report := func(payload map[string]any) func(approval.Approval) {
+		return func(a approval.Approval) {
+			decision, err := p.Send(t.Context(), string(a.ID), payload, "")
+			if err == nil && decision != (phones.Decision{State: "denied", Reason: "malformed"}) {
+				t.Errorf("decided %+v", decision)
+			}
+		}
+	}
+	unread := p.Answer(phones.Request{Raw: "never handed out"}, "deny")
+	unread["reason"] = "not_me"
+	for name, send := range map[string]func(approval.Approval){
+		"no version, no hash, no time": report(map[string]any{"decision": "deny", "reason": "not_me"}),
+		"a hash of what nobody got":    report(unread),
+	} {
+		for _, late := range []time.Duration{0, approval.MaxLifetime} {
+			p.Lock()
+			a := w.ask()
+			w.Pass(late)
+			send(a)
+			if n := len(w.tasks.queued); n != 0 {
+				t.Fatalf("%s, after %s: %d tasks", name, late, n)
+			}
+			w.Pass(2 * approval.MaxLifetime)
+		}
+	}
+}
+
+func TestTheLoginPasswordIsSetInTheOpenApp(t *testing.T) {
+	w := newWorld(t)
+	p := w.enrolled()
+	_, r := w.shown(p)
+	_, err := p.Deny(t.Context(), r, "not_me")
+	w.ok(err)
+	w.carry()
+	p.Lock()
+	w.refused(p.SetLoginPassword(t.Context(), password, "Siel und Watt 7"), "app_locked")
+	w.open(p)
+	w.ok(p.SetLoginPassword(t.Context(), password, "Siel und Watt 7"))
 }
 
 // not is another match code.

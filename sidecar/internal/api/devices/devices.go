@@ -100,7 +100,7 @@ func (a *desk) routes() []api.Route {
 		{Method: http.MethodPut, Path: "/self/push", Do: api.Take(a.active, a.registerPush)},
 		{Method: http.MethodDelete, Path: "/self/push", Do: api.Give(a.known, a.forgetPush)},
 		{Method: http.MethodPost, Path: "/self/open", Do: api.Take(a.active, a.open)},
-		{Method: http.MethodPost, Path: "/self/login-password", Do: api.Take(a.active, a.loginPassword)},
+		{Method: http.MethodPost, Path: "/self/login-password", Do: api.Take(a.active, whileOpenTo(a, a.loginPassword))},
 
 		{Method: http.MethodGet, Path: "/inbox", Do: a.inbox},
 		{Method: http.MethodGet, Path: "/inbox/events", Do: a.events},

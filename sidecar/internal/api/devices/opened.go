@@ -75,6 +75,13 @@ func (a *desk) whileOpen(do func(*http.Request, phone) (api.Reply, error)) func(
 	}
 }
 
+// whileOpenTo is whileOpen for calls that have a body.
+func whileOpenTo[In any](a *desk, do func(*http.Request, phone, In) (api.Reply, error)) func(*http.Request, phone, In) (api.Reply, error) {
+	return func(r *http.Request, p phone, in In) (api.Reply, error) {
+		return a.whileOpen(func(r *http.Request, p phone) (api.Reply, error) { return do(r, p, in) })(r, p)
+	}
+}
+
 func withOpened(reply api.Reply, token string) api.Reply {
 	if token != "" {
 		reply.Header = http.Header{openedHeader: {token}}

@@ -91,22 +91,14 @@ func (a *desk) answer(r *http.Request, p phone, in answerIn) (api.Reply, error) 
 }
 
 // notMe does what "das war ich nicht" demands, also when the request was over
-// by then: somebody asked who is not the person. Whoever sends the answer again
-// after a failure has it done then.
+// by then. Whoever sends the answer again after a failure has it done then.
 func (a *desk) notMe(ctx context.Context, p phone, id approval.ID, answer string, decided approval.Approval, err error) error {
 	if err != nil && !errors.Is(err, approval.ErrOver) || err == nil && decided.State != approval.Denied {
 		return nil
 	}
-	m, unread := device.ParseMessage(answer, device.Answer)
-	if unread != nil || m.Device != p.ID || !m.SignedBy(p.Key) {
-		return nil
-	}
-	var said struct {
-		Decision string `json:"decision"`
-		Reason   string `json:"reason"`
-	}
-	if json.Unmarshal(m.Payload, &said) != nil || said.Decision != "deny" || said.Reason != approval.NotMe {
-		return nil
+	said, unread := a.Approvals.SaidNotMe(ctx, p.ID, id, answer)
+	if unread != nil || !said {
+		return unread
 	}
 	return a.Devices.WasNotMe(ctx, p.ID, string(id))
 }
