@@ -207,6 +207,23 @@ func TestWhoIsDemandedAnActionDoesIt(t *testing.T) {
 	}
 }
 
+// TestATabIsOnePersons: who types another number for a tab that has one begins
+// again with the original request.
+func TestATabIsOnePersons(t *testing.T) {
+	w := newWorld(t)
+	thief := waiters()["as it is"].waits(w)
+	kept := thief.cookies["__Host-schleuse-number"]
+	delete(thief.cookies, "__Host-schleuse-number")
+	page := thief.post(realmPath+"/login-actions/authenticate?client_id=app&tab_id="+thief.tab, url.Values{"password": {"x"}})
+	for number, want := range map[string]string{"h202601057": oidcPath + "/auth?", "a123456780": realmPath + "/login-actions/authenticate?"} {
+		thief.cookies["__Host-schleuse-number"] = kept
+		got := thief.post(page.action(), url.Values{"schleuse_request": {page.hidden("schleuse_request")}, "number": {number}})
+		if !strings.HasPrefix(got.location(), want) {
+			t.Errorf("%s leads to %s", number, got.location())
+		}
+	}
+}
+
 // TestOthersAreNoMatter: where it is known who waits, it overtakes nobody that
 // somebody else gets their account.
 func TestOthersAreNoMatter(t *testing.T) {
