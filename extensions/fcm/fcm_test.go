@@ -2,7 +2,12 @@ package fcm_test
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http/httptest"
@@ -243,6 +248,19 @@ func TestWhatIsNoTokenIsNotSent(t *testing.T) {
 	}
 }
 
+func curveKey(t *testing.T) string {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+}
+
 func TestServiceAccounts(t *testing.T) {
 	w := open(t, "")
 	good, _ := w.service.ServiceAccount()
@@ -250,6 +268,7 @@ func TestServiceAccounts(t *testing.T) {
 		"another type": func(m map[string]any) { m["type"] = "authorized_user" },
 		"no e-mail":    func(m map[string]any) { delete(m, "client_email") },
 		"no key":       func(m map[string]any) { m["private_key"] = "geheim" },
+		"no RSA key":   func(m map[string]any) { m["private_key"] = curveKey(t) },
 		"plain http":   func(m map[string]any) { m["token_uri"] = "http://oauth2.googleapis.com/token" },
 		"a project":    func(m map[string]any) { m["project_id"] = "a/../b" },
 	} {

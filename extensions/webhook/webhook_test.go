@@ -232,7 +232,7 @@ func TestSecretsAndTokens(t *testing.T) {
 			t.Errorf("%d bytes: %v", len(long), err)
 		}
 	}
-	for _, bad := range []string{"", "geheim", "whsec_", "whsec_geheim==", "whsec_" + strings.Repeat("eHh4", 7), "whsec_" + strings.Repeat("eHh4", 22)} {
+	for _, bad := range []string{"", "geheim", "whsec_", "whsec_geheim==", strings.Repeat("eHh4", 8), "whsec_" + strings.Repeat("eHh4", 7), "whsec_" + strings.Repeat("eHh4", 22)} {
 		w.write(w.secret, bad)
 		_, err := webhook.Factory().Open(t.Context(), w.Host, extensiontest.Decoder(w.config))
 		if read := webhook.Factory().Read(extensiontest.Decoder(w.config)); err == nil || read == nil || strings.Contains(err.Error(), "geheim") {
