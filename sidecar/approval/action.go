@@ -107,13 +107,15 @@ func texts(what string, by map[string]string) error {
 // showable reports whether a text is shown as it reads: valid UTF-8 without
 // control characters (C0, C1, line and paragraph separators) and without
 // formatting ones, among them those that turn the direction of writing (Unicode
-// TR 36 section 2.10).
+// TR 36 section 2.10), and without what leaves no trace on a screen.
 func showable(s string) bool {
 	return utf8.ValidString(s) && strings.IndexFunc(s, hidden) < 0
 }
 
 func hidden(r rune) bool {
-	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co) || r == unicode.ReplacementChar
+	const emptyBraille = '\u2800' // looks like a blank, and is a symbol
+	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) ||
+		r == unicode.ReplacementChar || r == emptyBraille
 }
 
 // fieldFaults returns all that is wrong with the fields of a request for the

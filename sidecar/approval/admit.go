@@ -26,7 +26,7 @@ func admit(a Approval, recent []Approval, perHour int, now time.Time) (changed *
 
 // lull says how long the person is left alone; nil: not at all.
 func lull(a Approval, recent []Approval, perHour int, now time.Time) error {
-	if wait := crowd(recent, perHour, now); wait > 0 {
+	if wait := crowd(recent, a.Client == Self, perHour, now); wait > 0 {
 		return tooMany(wait)
 	}
 	if wait := sulk(recent, a.Action, now); wait > 0 {
@@ -44,12 +44,14 @@ func sameSession(old, a Approval) bool {
 	return a.Session != "" && a.Session == old.Session || a.SameDevice != "" && a.SameDevice == old.SameDevice
 }
 
-// crowd returns how long until fewer than most were asked within the hour.
-func crowd(recent []Approval, most int, now time.Time) time.Duration {
+// crowd returns how long until fewer than most were asked within the hour. Our
+// own requests and those of clients are counted apart: whoever wears the clients'
+// out at a web page keeps nobody from vouching for a phone.
+func crowd(recent []Approval, own bool, most int, now time.Time) time.Duration {
 	since := now.Add(-time.Hour)
 	n := 0
 	for _, old := range recent {
-		if old.Created.After(since) {
+		if old.Created.After(since) && (old.Client == Self) == own {
 			if n++; n == most {
 				return old.Created.Sub(since)
 			}

@@ -109,6 +109,28 @@ func TestTenInAnHour(t *testing.T) {
 	w.must(err)
 }
 
+// TestOurOwnRequestsHaveAnHourOfTheirOwn: whoever wears out what clients may ask
+// keeps nobody from vouching for a phone.
+func TestOurOwnRequestsHaveAnHourOfTheirOwn(t *testing.T) {
+	w := newWorld(t)
+	for i := range 10 {
+		_, err := w.askFrom(fmt.Sprint("k", i), "mine")
+		w.must(err)
+	}
+	own := approval.Own{Service: &w.Service}
+	for i := range 11 {
+		_, err := own.Ask(t.Context(), approval.Request{
+			Number: approvaltest.Number, Action: approval.Enrol, Fields: map[string]string{"phone": "app"},
+			Content: approval.HashOf([]byte("enrol")), Key: fmt.Sprint("own", i), Session: "sid",
+		})
+		if i == 10 {
+			wantRetry(t, err, "too_many", time.Hour)
+			return
+		}
+		w.must(err)
+	}
+}
+
 func wantRetry(t *testing.T, err error, key string, wait time.Duration) {
 	t.Helper()
 	var f *fault.Error

@@ -390,20 +390,24 @@ func TestARequestThatDoesNotFitNamesThePlaces(t *testing.T) {
 		bend func(r *approval.Request)
 		want []string
 	}{
-		"missing and unknown field": {func(r *approval.Request) { r.Fields = map[string]string{"neu": "x", "iban": "y"} }, []string{"/fields/alt", "/fields/iban"}},
-		"control character":         {func(r *approval.Request) { r.Fields["neu"] = "a\nb" }, []string{"/fields/neu"}},
-		"turned direction":          {func(r *approval.Request) { r.Fields["neu"] = "a\u202eb" }, []string{"/fields/neu"}},
-		"isolated direction":        {func(r *approval.Request) { r.Fields["neu"] = "a\u2066b" }, []string{"/fields/neu"}},
-		"not UTF-8":                 {func(r *approval.Request) { r.Fields["neu"] = "a\xff" }, []string{"/fields/neu"}},
-		"line separator":            {func(r *approval.Request) { r.Fields["neu"] = "a\u2028b" }, []string{"/fields/neu"}},
-		"blank":                     {func(r *approval.Request) { r.Fields["neu"] = " " }, []string{"/fields/neu"}},
-		"too long":                  {func(r *approval.Request) { r.Fields["neu"] = strings.Repeat("x", 1001) }, []string{"/fields/neu"}},
-		"odd name":                  {func(r *approval.Request) { r.Fields["A B"] = "x" }, []string{"/fields"}},
-		"no hash":                   {func(r *approval.Request) { r.Content = approval.Hash{} }, []string{"/content_sha256"}},
-		"two subjects":              {func(r *approval.Request) { r.Account = approvaltest.Erika }, []string{"/subject"}},
-		"no subject":                {func(r *approval.Request) { r.Number = "" }, []string{"/subject"}},
-		"lifetime":                  {func(r *approval.Request) { r.Lifetime = time.Second }, []string{"/lifetime"}},
-		"session and key":           {func(r *approval.Request) { r.Session, r.Key = strings.Repeat("x", 256), "" }, []string{"/session", ""}},
+		"missing and unknown field":  {func(r *approval.Request) { r.Fields = map[string]string{"neu": "x", "iban": "y"} }, []string{"/fields/alt", "/fields/iban"}},
+		"control character":          {func(r *approval.Request) { r.Fields["neu"] = "a\nb" }, []string{"/fields/neu"}},
+		"turned direction":           {func(r *approval.Request) { r.Fields["neu"] = "a\u202eb" }, []string{"/fields/neu"}},
+		"only an empty braille cell": {func(r *approval.Request) { r.Fields["neu"] = "\u2800" }, []string{"/fields/neu"}},
+		"a filler that is not seen":  {func(r *approval.Request) { r.Fields["neu"] = "a\u3164" }, []string{"/fields/neu"}},
+		"a joiner that is not seen":  {func(r *approval.Request) { r.Fields["neu"] = "a\u034f" }, []string{"/fields/neu"}},
+		"a variation selector":       {func(r *approval.Request) { r.Fields["neu"] = "a\ufe0f" }, []string{"/fields/neu"}},
+		"isolated direction":         {func(r *approval.Request) { r.Fields["neu"] = "a\u2066b" }, []string{"/fields/neu"}},
+		"not UTF-8":                  {func(r *approval.Request) { r.Fields["neu"] = "a\xff" }, []string{"/fields/neu"}},
+		"line separator":             {func(r *approval.Request) { r.Fields["neu"] = "a\u2028b" }, []string{"/fields/neu"}},
+		"blank":                      {func(r *approval.Request) { r.Fields["neu"] = " " }, []string{"/fields/neu"}},
+		"too long":                   {func(r *approval.Request) { r.Fields["neu"] = strings.Repeat("x", 1001) }, []string{"/fields/neu"}},
+		"odd name":                   {func(r *approval.Request) { r.Fields["A B"] = "x" }, []string{"/fields"}},
+		"no hash":                    {func(r *approval.Request) { r.Content = approval.Hash{} }, []string{"/content_sha256"}},
+		"two subjects":               {func(r *approval.Request) { r.Account = approvaltest.Erika }, []string{"/subject"}},
+		"no subject":                 {func(r *approval.Request) { r.Number = "" }, []string{"/subject"}},
+		"lifetime":                   {func(r *approval.Request) { r.Lifetime = time.Second }, []string{"/lifetime"}},
+		"session and key":            {func(r *approval.Request) { r.Session, r.Key = strings.Repeat("x", 256), "" }, []string{"/session", ""}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)

@@ -298,6 +298,7 @@ func TestWhoMayAsk(t *testing.T) {
 		"another role":     {with("realm_access", map[string]any{"roles": []string{"identified"}}), "forbidden"},
 		"unknown client":   {with("azp", "webcenter"), "forbidden"},
 		"ourselves":        {with("azp", approval.Self), "forbidden"},
+		"a person's token": {with("sid", "a-session"), "forbidden"},
 		"bound to a key":   {with("cnf", map[string]any{"jkt": "x"}), "unauthenticated"},
 		"an ID token":      {with("typ", "ID"), "unauthenticated"},
 		"a web page":       {[]string{"Sec-Fetch-Site", "cross-site"}, "cross_site"},

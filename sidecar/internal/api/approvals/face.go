@@ -94,13 +94,15 @@ func problems() []api.Problem {
 	}...)
 }
 
-// client is who asks: a client of the realm that the operator lets ask.
+// client is who asks: a client of the realm that the operator lets ask, by a
+// token of its own. A person who has the role by mistake asks for nobody.
 func (o *operations) client(r *http.Request) (string, error) {
 	token, err := o.Bearer.Token(r)
 	if err != nil {
 		return "", err
 	}
-	if _, known := o.Service.Clients[token.Client]; !known || token.Client == approval.Self {
+	_, known := o.Service.Clients[token.Client]
+	if person := token.Session != ""; !known || person || token.Client == approval.Self {
 		return "", fault.New(fault.Forbidden, "forbidden", nil)
 	}
 	if !o.limit.Allow(token.Client) {
