@@ -230,8 +230,17 @@ func (s *Service) forgetPush(ctx context.Context, id ID, gone Push) error {
 }
 
 // Block takes a phone out of use for good, on a phone of the same person; that
-// may be itself. Blocking again is no error. It returns ErrNoDevice.
+// may be itself. A cooling one blocks only itself and phones that began to cool
+// later: who got it by deceit must not take the owner's away. Blocking again is
+// no error. It returns ErrNoDevice, ErrCooling (*CoolingError).
 func (s *Service) Block(ctx context.Context, by Device, id ID) error {
+	d, err := s.Store.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	if d.Account == by.Account && d.ID != by.ID && by.Cooling(s.Now()) && !d.CoolUntil.After(by.CoolUntil) {
+		return &CoolingError{by.CoolUntil}
+	}
 	return s.BlockFor(ctx, by.Account, id, ReasonPhone)
 }
 

@@ -162,6 +162,8 @@ func TestBlocking(t *testing.T) {
 	stranger := devicetest.NewPhone().Device("moritz-1", "M123456784", start)
 	wantErr(t, b.Block(t.Context(), stranger, p.ID), device.ErrNoDevice)
 	wantErr(t, b.BlockFor(t.Context(), "moritz-1", p.ID, device.ReasonSupport), device.ErrNoDevice)
+	wantErr(t, b.Block(t.Context(), state(t, b, second.ID), p.ID), device.ErrCooling)
+	b.Pass(b.Settings.CoolDown)
 	for range 2 {
 		must(t, b.Block(t.Context(), state(t, b, second.ID), p.ID))
 	}

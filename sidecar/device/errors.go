@@ -1,6 +1,9 @@
 package device
 
-import "errors"
+import (
+	"errors"
+	"time"
+)
 
 // What the ports and the Service answer. Any other error means that nothing
 // was learnt (fault.Unavailable: try again). None says anything of a person.
@@ -44,7 +47,18 @@ var (
 	ErrName = errors.New("not a name of a phone")
 	// ErrPush: not a place for pushes.
 	ErrPush = errors.New("not a push registration")
+	// ErrCooling: the phone is too new, or has too new a key; see CoolingError.
+	ErrCooling = errors.New("the phone is too new for this")
 	// ErrNotAsked: nobody said "das war ich nicht" on this phone, or a new
 	// login password was set since.
 	ErrNotAsked = errors.New("no new login password is due")
 )
+
+// CoolingError is ErrCooling with when it ends.
+type CoolingError struct{ Until time.Time }
+
+// Error says what ErrCooling does.
+func (e *CoolingError) Error() string { return ErrCooling.Error() }
+
+// Unwrap returns ErrCooling.
+func (e *CoolingError) Unwrap() error { return ErrCooling }

@@ -159,8 +159,9 @@ func (s *Service) setUnknown(ctx context.Context, id account.ID) (err error) {
 
 // SetLoginPassword sets a new login password from the phone on which "das war
 // ich nicht" was said, once and within 7 days. It returns what CheckPassword
-// does, ErrMessage, ErrNotAsked, ErrNotCleared, *account.PasswordError, and
-// fault.Unavailable while the old password is not yet useless.
+// does, ErrMessage, ErrNotAsked, ErrCooling (*CoolingError), ErrNotCleared,
+// *account.PasswordError, and fault.Unavailable while the old password is not
+// yet useless.
 func (s *Service) SetLoginPassword(ctx context.Context, id ID, order Message, password, login Sealed) error {
 	d, _, err := s.ordered(ctx, id, order, ToSetLoginPassword)
 	if err != nil {
@@ -197,6 +198,8 @@ func (s *Service) due(d Device) error {
 	switch {
 	case d.NotMe.IsZero() || s.Now().Sub(d.NotMe) > resetLife:
 		return ErrNotAsked
+	case d.Cooling(s.Now()):
+		return &CoolingError{d.CoolUntil}
 	case d.Reset.Before(d.NotMe):
 		return &fault.Error{Kind: fault.Unavailable, Key: "later", Retry: 5 * time.Second, Err: errors.New("the old login password is not yet useless")}
 	default:

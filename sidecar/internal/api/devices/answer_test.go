@@ -361,6 +361,29 @@ func TestTheLoginPasswordIsSetInTheOpenApp(t *testing.T) {
 	w.ok(p.SetLoginPassword(t.Context(), password, "Siel und Watt 7"))
 }
 
+// A phone that is new takes neither the login nor the older phones.
+func TestANewPhoneTakesNothingOver(t *testing.T) {
+	w := newWorld(t)
+	old := w.enrolled()
+	p := w.fresh(approvaltest.Erika, approvaltest.Number)
+	w.Pass(time.Minute)
+	newer := w.fresh(approvaltest.Erika, approvaltest.Number)
+	w.open(p)
+	_, r := w.shown(p)
+	_, err := p.Deny(t.Context(), r, "not_me")
+	w.ok(err)
+	w.carry()
+	w.refused(p.SetLoginPassword(t.Context(), password, "Siel und Watt 7"), "cooling")
+	w.refused(p.Block(t.Context(), old.ID), "cooling")
+	w.ok(p.Block(t.Context(), newer.ID))
+	w.Pass(w.service.Settings.CoolDown - time.Minute)
+	w.open(p)
+	w.ok(p.SetLoginPassword(t.Context(), password, "Siel und Watt 7"))
+	w.ok(p.Block(t.Context(), old.ID))
+	again := w.fresh(approvaltest.Erika, approvaltest.Number)
+	w.ok(again.Block(t.Context(), again.ID))
+}
+
 // not is another match code.
 func not(code string) string {
 	if code == "000" {

@@ -82,6 +82,7 @@ func told(err error) error {
 	}
 	var over *approval.Over
 	var cooling *approval.Cooling
+	var young *device.CoolingError
 	var refused *account.PasswordError
 	var weak *device.WeakError
 	switch {
@@ -90,9 +91,9 @@ func told(err error) error {
 	case errors.As(err, &over):
 		return overBy(over, err)
 	case errors.As(err, &cooling):
-		refusal = api.Refuse(fault.Forbidden, "cooling", err)
-		refusal.Members = map[string]any{"until": stamp(cooling.Until)}
-		return refusal
+		return tooNew(cooling.Until, err)
+	case errors.As(err, &young):
+		return tooNew(young.Until, err)
 	case errors.As(err, &refused):
 		return api.Refuse(fault.Invalid, "password_refused", err, api.Detail{Pointer: "/login_password", Detail: refused.Key})
 	}
@@ -106,6 +107,12 @@ func told(err error) error {
 
 func tooWeak(name, pointer string, weak *device.WeakError) error {
 	return api.Refuse(fault.Invalid, name, weak, api.Detail{Pointer: pointer, Detail: string(weak.Rule)})
+}
+
+func tooNew(until time.Time, cause error) error {
+	refusal := api.Refuse(fault.Forbidden, "cooling", cause)
+	refusal.Members = map[string]any{"until": stamp(until)}
+	return refusal
 }
 
 func overBy(over *approval.Over, cause error) error {
