@@ -1,10 +1,13 @@
 package e2e_test
 
 import (
+	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/schleuse/schleuse/e2e/browser"
+	"github.com/schleuse/schleuse/e2e/stage"
 	"github.com/schleuse/schleuse/e2e/visitor"
 )
 
@@ -80,6 +83,10 @@ func TestARecoveryEndsOfflineTokens(t *testing.T) {
 		t.Fatalf("no offline token: %v, %v", claims["typ"], err)
 	}
 
+	if n := offlineSessions(t, person); n != 1 {
+		t.Fatalf("%d offline sessions, want one", n)
+	}
+
 	owner := a.applies(t, person, "recover")
 	owner.at(askNect)
 	owner.answers("wish", "start")
@@ -101,4 +108,25 @@ func TestARecoveryEndsOfflineTokens(t *testing.T) {
 	if err != nil || after.AccessToken != "" || after.Error != "invalid_grant" {
 		t.Errorf("the offline token lives on: %v, status %d, %q", err, after.Status, after.Error)
 	}
+	if n := offlineSessions(t, person); n != 0 {
+		t.Errorf("%d offline sessions live on at Keycloak", n)
+	}
+}
+
+// offlineSessions counts those of the app.
+func offlineSessions(t *testing.T, person stage.Person) int {
+	t.Helper()
+	one := func(path string) string {
+		var found []struct{ ID string }
+		if _, err := theatre.Keycloak.Admin.Do(t.Context(), http.MethodGet, path, nil, &found); err != nil || len(found) != 1 {
+			t.Fatalf("%d found, %v", len(found), err)
+		}
+		return found[0].ID
+	}
+	path := "users/" + one("users?exact=true&username="+strings.ToLower(person.Number)) + "/offline-sessions/" + one("clients?clientId=kundenapp")
+	var sessions []any
+	if _, err := theatre.Keycloak.Admin.Do(t.Context(), http.MethodGet, path, nil, &sessions); err != nil {
+		t.Fatal(err)
+	}
+	return len(sessions)
 }
