@@ -71,6 +71,9 @@ func (s *Service) permitted(ctx context.Context, c Caller) (Permit, error) {
 // mayRegister says whether a permit lets somebody with these phones have one
 // more.
 func (s *Service) mayRegister(p Permit, phones []Device) error {
+	if !p.stands(phones) {
+		return ErrNoPermit
+	}
 	if p.byCardAlone() && (!s.Settings.FirstPhoneByCard || len(phones) > 0) {
 		return ErrByCard
 	}
@@ -252,6 +255,8 @@ func (s *Service) unlock(ctx context.Context, c Caller, known Device, secret Sec
 		out, err = s.Permits.Use(ctx, c.Session, c.Client, func(p Permit, phones []Device) ([]Device, error) {
 			at := slices.IndexFunc(phones, func(d Device) bool { return d.ID == known.ID && d.Key == known.Key })
 			switch {
+			case !p.stands(phones):
+				return nil, ErrNoPermit
 			case p.byCardAlone():
 				return nil, ErrByCard
 			case at < 0:

@@ -62,6 +62,19 @@ func (p Permit) byCardAlone() bool {
 	return !slices.ContainsFunc(p.Kinds, func(k string) bool { return k == ByPhone || k == ByNect || k == ByLetter })
 }
 
+// ByPhoneAlone reports whether a permit is worth no more than the word of
+// another phone.
+func (p Permit) ByPhoneAlone() bool {
+	return slices.Contains(p.Kinds, ByPhone) && !slices.ContainsFunc(p.Kinds, func(k string) bool { return k == ByNect || k == ByLetter })
+}
+
+// stands reports whether a permit of somebody with these phones is still worth
+// what it was: one by a phone alone is not when any was blocked since, which
+// may have been the one.
+func (p Permit) stands(phones []Device) bool {
+	return !p.ByPhoneAlone() || !slices.ContainsFunc(phones, func(d Device) bool { return d.State == Blocked && !d.Ended.Before(p.Given) })
+}
+
 // Permits keeps permits.
 type Permits interface {
 	// Give makes a permit usable, once, in place of an older one of the same

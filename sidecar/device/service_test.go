@@ -462,3 +462,30 @@ func TestUnlocking(t *testing.T) {
 		wantErr(t, err, device.ErrNotCleared)
 	})
 }
+
+// A permit that a phone vouched for ends with it, also when it was given only
+// after the phone was blocked.
+func TestThePermitOfABlockedPhone(t *testing.T) {
+	for name, late := range map[string]bool{"given before": false, "given after": true} {
+		b, p := registered(t)
+		now := b.Clock()
+		permit := device.Permit{
+			Session: b.Session, Client: devicetest.Client, Account: devicetest.Erika, Number: devicetest.Number, Kinds: []string{device.ByPhone},
+			Proof: name, Given: now, Expires: now.Add(device.PermitLife),
+		}
+		if !late {
+			must(t, b.Permits.Give(t.Context(), permit))
+		}
+		b.Pass(time.Minute)
+		must(t, b.BlockFor(t.Context(), devicetest.Erika, p.ID, device.ReasonSupport))
+		if late {
+			must(t, b.Permits.Give(t.Context(), permit))
+		}
+		if _, err := b.Register(t.Context()); !errors.Is(err, device.ErrNoPermit) {
+			t.Errorf("%s: %v", name, err)
+		}
+		must(t, b.Permit(t.Context(), device.ByPhone, device.ByNect))
+		_, err := b.Register(t.Context())
+		must(t, err)
+	}
+}

@@ -26,8 +26,9 @@ type Store interface {
 	Of(ctx context.Context, id account.ID) ([]Device, error)
 	// Update runs fn in a transaction and stores what it changed. An error of
 	// fn changes nothing and is returned. It returns ErrNoDevice, ErrKeyUsed,
-	// and refuses what CheckChange refuses. fn may run again and must have no
-	// other effect.
+	// and refuses what CheckChange refuses. A phone that is Active no more takes
+	// with it, in the same transaction, the account's permits that are
+	// ByPhoneAlone. fn may run again and must have no other effect.
 	Update(ctx context.Context, id ID, fn func(*Device) error) (Device, error)
 }
 

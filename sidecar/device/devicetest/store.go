@@ -146,7 +146,16 @@ func (s *Store) Update(ctx context.Context, id device.ID, fn func(*device.Device
 		return device.Device{}, err
 	}
 	s.put(after)
+	if before.State == device.Active && after.State != device.Active {
+		s.unvouch(after.Account)
+	}
 	return after, nil
+}
+
+func (s *Store) unvouch(id account.ID) {
+	for _, p := range s.permits {
+		p.used = p.used || p.Account == id && p.ByPhoneAlone()
+	}
 }
 
 func (s *Store) fits(before, after device.Device) error {

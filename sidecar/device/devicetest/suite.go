@@ -68,6 +68,7 @@ func suite() map[string]func(*testing.T, *world) {
 		"a permit of another session or client is none":   othersPermit,
 		"a newer permit takes the older one's place":      newerPermit,
 		"one proof gives one permit":                      oneProof,
+		"a permit by a phone ends with a phone":           voucherEnds,
 		"an error leaves the permit":                      errorLeavesPermit,
 		"of parallel uses of a permit one succeeds":       parallelUses,
 		"a permit serves its person alone":                servesItsPerson,
@@ -274,6 +275,41 @@ func oneProof(t *testing.T, w *world) {
 	must(t, w.Give(t.Context(), later))
 	_, err = w.Look(t.Context(), "sid", "app")
 	must(t, err)
+}
+
+// voucherEnds: the word of a phone is worth nothing once one of the account is
+// out of use; what else was proved stays good.
+func voucherEnds(t *testing.T, w *world) {
+	for name, end := range map[string]func(*device.Device){
+		"locked":  func(d *device.Device) { d.State, d.Reason = device.Locked, device.ReasonPassword },
+		"blocked": func(d *device.Device) { block(d, w.clock()) },
+	} {
+		d := w.phone()
+		w.register(t, d)
+		byPhone, byNect, both := w.permit("by-phone"), w.permit("by-nect"), w.permit("by-both")
+		byPhone.Kinds, both.Kinds = []string{device.ByPhone, device.ByCard}, []string{device.ByPhone, device.ByLetter}
+		for _, p := range []device.Permit{byPhone, byNect, both} {
+			must(t, w.Give(t.Context(), p))
+		}
+		_, err := w.Update(t.Context(), d.ID, func(d *device.Device) error {
+			d.Name = name
+			return nil
+		})
+		must(t, err)
+		_, err = w.Look(t.Context(), "by-phone", "app")
+		must(t, err)
+		_, err = w.Update(t.Context(), d.ID, func(d *device.Device) error {
+			end(d)
+			return nil
+		})
+		must(t, err)
+		_, err = w.Look(t.Context(), "by-phone", "app")
+		wantErr(t, err, device.ErrNoPermit)
+		for _, sid := range []account.SID{"by-nect", "by-both"} {
+			_, err = w.Look(t.Context(), sid, "app")
+			must(t, err)
+		}
+	}
 }
 
 func errorLeavesPermit(t *testing.T, w *world) {

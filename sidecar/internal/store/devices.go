@@ -104,7 +104,13 @@ func (s devices) Update(ctx context.Context, id device.ID, fn func(*device.Devic
 		if err := fn(&d); err != nil {
 			return answer{err}
 		}
-		return s.save(ctx, tx, before, d)
+		if err := s.save(ctx, tx, before, d); err != nil {
+			return err
+		}
+		if before.State == device.Active && d.State != device.Active {
+			return permits(s).unvouch(ctx, tx, d.Account)
+		}
+		return nil
 	})
 	if err != nil {
 		return device.Device{}, err

@@ -77,6 +77,45 @@ func (s permits) useUp(ctx context.Context, tx *sql.Tx, place alternatives) erro
 	return err
 }
 
+// unvouch uses up what rests on the word of a phone, when one of the account is
+// out of use. The account is locked.
+func (s permits) unvouch(ctx context.Context, tx *sql.Tx, id account.ID) error {
+	given, err := s.unused(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	for _, p := range given {
+		if !p.ByPhoneAlone() {
+			continue
+		}
+		if err := s.useUp(ctx, tx, s.of(p.Session, p.Client)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unused returns the permits of an account that could be used now.
+func (s permits) unused(ctx context.Context, tx *sql.Tx, id account.ID) (out []device.Permit, err error) {
+	rows, err := tx.QueryContext(ctx, "SELECT proof, record FROM permits WHERE account IN "+anyOf+" AND used = 0 AND until > $9 LIMIT 100",
+		s.whose(string(id)).args(micros(s.now()))...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var at, record []byte
+		if err := rows.Scan(&at, &record); err != nil {
+			return nil, err
+		}
+		var p device.Permit
+		if s.open("permits.record", at, record, &p) {
+			out = append(out, p)
+		}
+	}
+	return out, rows.Err()
+}
+
 func (s permits) Look(ctx context.Context, sid account.SID, client string) (p device.Permit, err error) {
 	err = s.read(ctx, "reading a permit", func(ctx context.Context, q querier) error {
 		p, err = s.find(ctx, q, sid, client)
