@@ -93,7 +93,7 @@ func waiting(b *testing.B, s subject, n int) float64 {
 		}
 	}
 	b.ReportMetric(float64(others), "not-200") // all read at once when they are let go; a busy machine refuses some
-	b.ReportMetric(0, "ns/op") // how long it took says nothing
+	b.ReportMetric(0, "ns/op")                 // how long it took says nothing
 	return float64(after-before) / float64(n) / 1024
 }
 
