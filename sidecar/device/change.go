@@ -25,7 +25,8 @@ func (s *Service) change(ctx context.Context, proven Device, action string, fn f
 
 // RotateKey gives a phone another key. byOld and byNew are the same header and
 // payload, signed by the present key and by the new one, which the payload
-// names; the password is sealed beside byOld. It returns what CheckPassword
+// names; the password is sealed beside byOld. The phone cools down anew and its
+// owner is told: the new key may be somebody else's. It returns what CheckPassword
 // does, ErrMessage, ErrKeyUsed.
 func (s *Service) RotateKey(ctx context.Context, id ID, byOld, byNew Message, password Sealed) error {
 	d, key, err := s.ordered(ctx, id, byOld, ToRotateKey)
@@ -38,19 +39,28 @@ func (s *Service) RotateKey(ctx context.Context, id ID, byOld, byNew Message, pa
 	if err := s.check(ctx, d, byOld, s.password(), password); err != nil {
 		return err
 	}
-	return s.change(ctx, d, "device.rotate_key", func(d *Device) error {
+	now := s.Now()
+	err = s.change(ctx, d, "device.rotate_key", func(d *Device) error {
 		if key == d.Key || key == d.Biometric {
 			return ErrKeyUsed
 		}
 		d.Key = key
+		if cool := now.Add(s.Settings.CoolDown); cool.After(d.CoolUntil) {
+			d.CoolUntil = cool
+		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	s.tell(ctx, notify.PhoneRekeyed, d, now)
+	return nil
 }
 
 // signedPart is header and payload as they were signed.
 func signedPart(m Message) string { return m.raw[:strings.LastIndexByte(m.raw, '.')+1] }
 
-// ChangePassword replaces the device password. It returns what CheckPassword
+// ChangePassword replaces the device password and tells its owner. It returns what CheckPassword
 // does, ErrMessage, ErrWeak.
 func (s *Service) ChangePassword(ctx context.Context, id ID, order Message, password, newPassword Sealed) error {
 	d, _, err := s.ordered(ctx, id, order, ToSetPassword)
@@ -64,10 +74,16 @@ func (s *Service) ChangePassword(ctx context.Context, id ID, order Message, pass
 	if err := s.check(ctx, d, order, s.password(), password); err != nil {
 		return err
 	}
-	return s.change(ctx, d, "device.set_password", func(d *Device) error {
+	now := s.Now()
+	err = s.change(ctx, d, "device.set_password", func(d *Device) error {
 		d.Password = secret
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	s.tell(ctx, notify.PhonePassword, d, now)
+	return nil
 }
 
 // SetPIN sets the app's PIN, the first one or another. It returns what

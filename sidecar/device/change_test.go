@@ -106,6 +106,9 @@ func TestSecretsAreChangedWithTheDevicePassword(t *testing.T) {
 	must(t, try(devicetest.Password, fresh))
 	wantErr(t, check(t.Context(), b, p, devicetest.Password), device.ErrFactors)
 	must(t, check(t.Context(), b, p, fresh))
+	if n := count(b.Told.Kinds(), notify.PhonePassword); n != 1 {
+		t.Errorf("%d notices", n)
+	}
 
 	m, secret = order(b, p, device.ToSetPIN, "")
 	wantErr(t, b.SetPIN(t.Context(), p.ID, m, secret(device.ForPassword, "wrong"), secret(device.ForPIN, devicetest.PIN)), device.ErrFactors)
@@ -134,6 +137,9 @@ func TestAKeyIsRotatedByBothKeys(t *testing.T) {
 	wantErr(t, b.RotateKey(t.Context(), p.ID, byOld, byNew, b.Keys.Secret(byOld, device.ForPassword, "wrong")), device.ErrFactors)
 	must(t, b.RotateKey(t.Context(), p.ID, byOld, byNew, password))
 	must(t, check(t.Context(), b, next, devicetest.Password))
+	if d := state(t, b, p.ID); !d.CoolUntil.Equal(b.Clock().Add(b.Settings.CoolDown)) || count(b.Told.Kinds(), notify.PhoneRekeyed) != 1 {
+		t.Errorf("cools until %s, told %v", d.CoolUntil, b.Told.Kinds())
+	}
 	wantErr(t, check(t.Context(), b, p, devicetest.Password), device.ErrFactors)
 	if d, err := b.Store.ByKey(t.Context(), devicetest.Public(next.Key).Thumbprint()); err != nil || d.ID != p.ID {
 		t.Errorf("%v, %v", d, err)

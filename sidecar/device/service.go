@@ -16,7 +16,7 @@ import (
 // Settings are the operator's.
 type Settings struct {
 	Limit       int           // active and locked phones of one person, 1 to 20
-	CoolDown    time.Duration // how long a new or unlocked phone confirms low risk alone
+	CoolDown    time.Duration // how long a phone that is new, unlocked or has a new key confirms low risk alone
 	MinPassword int           // characters of a device password
 	Tries       int           // wrong device passwords until the phone is locked
 	PINDigits   int           // of a PIN

@@ -24,6 +24,8 @@ const (
 	PhoneUnlocked   Kind = "phone_unlocked"   // a phone got a new device password by a new identification
 	PhoneLocked     Kind = "phone_locked"     // the device password was wrong too often
 	PhoneBlocked    Kind = "phone_blocked"    // a phone was taken out of use
+	PhoneRekeyed    Kind = "phone_rekeyed"    // a phone got another key, such as by a new installation of the app
+	PhonePassword   Kind = "phone_password"   // a phone's device password was changed with the old one
 	SessionsEnded   Kind = "sessions_ended"   // "das war ich nicht": all logins ended, the login password is void
 )
 
@@ -31,7 +33,7 @@ const (
 func Kinds() []Kind {
 	return []Kind{
 		AccountCreated, PasswordChanged, CardLocked,
-		PhoneAdded, PhoneUnlocked, PhoneLocked, PhoneBlocked, SessionsEnded,
+		PhoneAdded, PhoneUnlocked, PhoneLocked, PhoneBlocked, PhoneRekeyed, PhonePassword, SessionsEnded,
 	}
 }
 

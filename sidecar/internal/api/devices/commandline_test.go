@@ -43,6 +43,7 @@ func TestAPhoneOnTheCommandLine(t *testing.T) {
 	run(1, "self") // no phone yet
 	run(0, "enrol", "--base", w.base, "--token", w.token(erika, sid, nil), "--password", password, "--name", "Skript")
 	run(0, "pin", "--password", password, "--new", pin)
+	run(0, "rotate", "--password", password)
 	w.Pass(w.service.Settings.CoolDown)
 
 	a := w.ask()
@@ -59,7 +60,6 @@ func TestAPhoneOnTheCommandLine(t *testing.T) {
 	if shown.Fields[1].Value != "Am Deich 1, 26721 Emden" {
 		t.Errorf("shown %+v", shown)
 	}
-	run(0, "rotate", "--password", password)
 	run(0, "biometric", "--password", password)
 	run(0, "approve", string(a.ID), "--code", a.MatchCode, "--password", password)
 	if got := w.state(a.ID); got != approval.Approved {
