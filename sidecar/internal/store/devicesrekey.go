@@ -12,7 +12,7 @@ import (
 // a key that was rotated long ago loses no phone, however rarely it is used. It
 // takes a bounded number; the next sweep goes on.
 func (s *Store) rekeyDevices(ctx context.Context) (total int, err error) {
-	for range sweepBatches {
+	for range rekeyBatches {
 		ids, err := s.otherwiseKeyed(ctx)
 		if err != nil {
 			return total, err

@@ -8,10 +8,12 @@ import (
 )
 
 // The bounds of one Sweep: it never holds the database for long, and what it
-// leaves the next one takes.
+// leaves the next one takes. It goes on as long as rows come, for a sweep that
+// takes a fixed number is outrun by whoever makes more.
 const (
 	sweepBatch   = 500
-	sweepBatches = 20 // per table
+	sweepTime    = 10 * time.Second // per table
+	rekeyBatches = 20
 )
 
 // Swept is how many rows that had expired were removed.
@@ -27,9 +29,9 @@ type Swept struct {
 	Rekeyed                                                       int // phones that stood under older keys; nothing was removed
 }
 
-// Sweep removes what has expired, at most 10,000 rows of a table. It may run
-// on several replicas at once. What has expired counts as absent before it is
-// swept.
+// Sweep removes what has expired: all of it, unless a table takes more than ten
+// seconds. It may run on several replicas at once. What has expired counts as
+// absent before it is swept.
 func (s *Store) Sweep(ctx context.Context) (Swept, error) {
 	var out Swept
 	for _, t := range []struct {
@@ -66,7 +68,7 @@ func (s *Store) Sweep(ctx context.Context) (Swept, error) {
 }
 
 func (s *Store) sweep(ctx context.Context, statement string) (total int, err error) {
-	for range sweepBatches {
+	for end := s.now().Add(sweepTime); ; {
 		var n int
 		err := s.write(ctx, "sweeping", func(ctx context.Context, tx *sql.Tx) error {
 			n, err = changed(tx.ExecContext(ctx, statement, micros(s.now()), sweepBatch))
@@ -76,11 +78,10 @@ func (s *Store) sweep(ctx context.Context, statement string) (total int, err err
 			return total, err
 		}
 		total += n
-		if n < sweepBatch {
-			break
+		if n < sweepBatch || !s.now().Before(end) {
+			return total, nil
 		}
 	}
-	return total, nil
 }
 
 // readyWithin is how long a readiness check may take.
