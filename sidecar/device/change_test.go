@@ -352,6 +352,35 @@ func TestEndingIsCarriedThroughFailures(t *testing.T) {
 			t.Errorf("%s: not carried out", call)
 		}
 	}
+	t.Run("sessions end although the password cannot be voided", func(t *testing.T) {
+		b, p := registered(t)
+		must(t, b.WasNotMe(t.Context(), p.ID, "approval-1"))
+		b.Realm.Break("SetPassword", &account.PasswordError{Key: "maximum_length"})
+		body := b.Queued.All()[0].Body
+		if b.Carry(t.Context(), body) == nil {
+			t.Error("it is not tried again")
+		}
+		if n := len(b.Realm.Live(devicetest.Erika)); n != 0 {
+			t.Errorf("%d sessions live", n)
+		}
+		if count(b.Told.Kinds(), notify.SessionsEnded) != 0 {
+			t.Error("it is told before it is done")
+		}
+		b.Realm.Break("SetPassword", nil)
+		must(t, b.Carry(t.Context(), body))
+	})
+	t.Run("said on two phones about one request", func(t *testing.T) {
+		b, p := registered(t)
+		must(t, b.Permit(t.Context(), device.ByNect))
+		second, err := b.Register(t.Context())
+		must(t, err)
+		b.Pass(25 * time.Hour)
+		must(t, b.WasNotMe(t.Context(), p.ID, "approval-1"))
+		must(t, b.BlockFor(t.Context(), devicetest.Erika, p.ID, device.ReasonSupport))
+		must(t, b.WasNotMe(t.Context(), second.ID, "approval-1"))
+		carry(t, b)
+		must(t, setLogin(t, b, second, devicetest.Password, "a new login password"))
+	})
 	t.Run("of a phone that is blocked by then", func(t *testing.T) {
 		b, p := registered(t)
 		must(t, b.WasNotMe(t.Context(), p.ID, "approval-1"))

@@ -56,7 +56,7 @@ func (e ending) done(d Device) bool {
 // it makes the login password useless, ends every session, online and offline,
 // and tells the person and the operator. All of that is done when it is
 // carried out, however often the process dies before. about names what was
-// asked, such as an approval's id; the same one does it once.
+// asked, such as an approval's id; the same one does it once for each phone.
 func (s *Service) WasNotMe(ctx context.Context, id ID, about string) error {
 	d, err := s.Store.Get(ctx, id)
 	if err != nil {
@@ -75,7 +75,7 @@ func (s *Service) WasNotMe(ctx context.Context, id ID, about string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Tasks.Queue(ctx, Task{Key: "not_me/" + about, Account: d.Account, Number: d.Number, Body: body, Keep: endKeep}); err != nil {
+	if err := s.Tasks.Queue(ctx, Task{Key: "not_me/" + about + "/" + string(d.ID), Account: d.Account, Number: d.Number, Body: body, Keep: endKeep}); err != nil {
 		return err
 	}
 	_, err = s.Store.Update(ctx, id, func(d *Device) error {
@@ -102,19 +102,26 @@ func (s *Service) Carry(ctx context.Context, body []byte) error {
 	if err != nil && !errors.Is(err, ErrNoDevice) {
 		return err
 	}
+	var void error
 	if !e.done(d) {
-		if err := s.voidPassword(ctx, e); err != nil {
-			return err
-		}
+		void = s.voidPassword(ctx, e)
 	}
-	entry := audit.Entry{Action: "session.end_all", Person: e.Account}
-	err = audit.Around(ctx, s.Audit, entry, func(*audit.Entry) error { return s.Accounts.EndAll(ctx, e.Account) })
-	if err != nil && !nobody(err) {
-		return fmt.Errorf("ending all sessions: %w", err)
+	// Whatever keeps the password from becoming useless, no session goes on.
+	if err := errors.Join(void, s.endAll(ctx, e.Account)); err != nil {
+		return err
 	}
 	return s.Notify.Send(ctx, notify.Notice{
 		Kind: notify.SessionsEnded, ID: fmt.Sprintf("device/%s/%d", e.Device, e.At.UnixMicro()), Number: e.Number, Account: e.Account, At: e.At,
 	})
+}
+
+func (s *Service) endAll(ctx context.Context, id account.ID) error {
+	entry := audit.Entry{Action: "session.end_all", Person: id}
+	err := audit.Around(ctx, s.Audit, entry, func(*audit.Entry) error { return s.Accounts.EndAll(ctx, id) })
+	if err != nil && !nobody(err) {
+		return fmt.Errorf("ending all sessions: %w", err)
+	}
+	return nil
 }
 
 // nobody reports that there is nobody whose password or sessions these are.
@@ -127,6 +134,10 @@ func nobody(err error) bool {
 func (s *Service) voidPassword(ctx context.Context, e ending) error {
 	entry := audit.Entry{Action: "password.void", Person: e.Account}
 	err := audit.Around(ctx, s.Audit, entry, func(*audit.Entry) error { return s.setUnknown(ctx, e.Account) })
+	var refused *account.PasswordError
+	if errors.As(err, &refused) {
+		s.log().ErrorContext(ctx, "the realm's password policy refuses random passwords: one that somebody else knows cannot be made useless", "rule", refused.Key)
+	}
 	if err != nil && !nobody(err) {
 		return fmt.Errorf("making the login password useless: %w", err)
 	}
