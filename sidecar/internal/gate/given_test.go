@@ -19,7 +19,6 @@ func setting(t *testing.T, step func(w *world, thief *waiting) flow.Step) (w *wo
 	t.Helper()
 	var end error
 	w = takingBack(t, flow.Recovery, &end)
-	recovers := w.gate.Engine.Chambers["kvnr"]
 	thief = &waiting{}
 	w.gate.Engine.Chambers["password"] = flow.Chamber{Name: "password", Kind: "kind_password", Step: step(w, thief)}
 	owner = w.browser()
@@ -32,7 +31,6 @@ func setting(t *testing.T, step func(w *world, thief *waiting) flow.Step) (w *wo
 	to := b.password(b.typeNumber(authURL("app"), "H202601057"), "h202601057", "pw-h202601057").location()
 	*thief = waiting{browser: b, page: to}
 	w.clock.Pass(time.Minute)
-	w.gate.Engine.Chambers["kvnr"] = recovers
 	return w, owner, page, thief
 }
 
@@ -72,6 +70,27 @@ func TestWhoWaitsIsOvertakenByANewPassword(t *testing.T) {
 				t.Errorf("%d forms reached Keycloak, the password is %q", w.acted(), w.keycloak.people["h202601057"].password)
 			}
 		})
+	}
+}
+
+// TestWhoComesWhileItIsSetIsOvertaken: the old password was good still, and the
+// program died before it could say that it is no more.
+func TestWhoComesWhileItIsSetIsOvertaken(t *testing.T) {
+	var late *waiting
+	w, owner, page, _ := setting(t, func(w *world, _ *waiting) flow.Step {
+		sets := setsPassword(w.keycloak)
+		return flowtest.Step{OnResume: func(ctx context.Context, a *flow.Attempt, in flow.Input) (flow.Outcome, error) {
+			w.clock.Pass(time.Second)
+			b := w.browser()
+			late = &waiting{browser: b, page: b.password(b.typeNumber(authURL("app"), "H202601057"), "h202601057", "pw-h202601057").location()}
+			w.clock.Pass(time.Second)
+			_, err := sets.Resume(ctx, a, in)
+			return flow.Outcome{}, errors.Join(err, errDown)
+		}}
+	})
+	owner.answer(page, "answer", "another")
+	if late.act(); w.acted() != 0 {
+		t.Error("the form reached Keycloak")
 	}
 }
 
