@@ -44,6 +44,13 @@ type Store interface {
 	List(ctx context.Context, q Query) ([]Approval, error)
 }
 
+// Repeats tells repetitions.
+type Repeats interface {
+	// Again returns the approval that Create returns for a key that the client
+	// used before, ErrKeyReused where it does, or ErrNoApproval.
+	Again(ctx context.Context, client string, key Key) (Approval, error)
+}
+
 // Key is what makes a request the same one.
 type Key struct {
 	Value  string   // drawn by the client, 1 to 255 characters

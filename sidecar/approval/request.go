@@ -37,7 +37,8 @@ type Request struct {
 }
 
 // Request asks the person, or returns the approval that the same request (same
-// client, key and content) made before; created tells which. It returns
+// client, key and content) made before, whatever has become of the person since;
+// created tells which. It returns
 // *Invalid, ErrForbidden, ErrNobody, ErrKeyReused, ErrPending, or that the
 // person was asked too often or denied lately (fault.TooMany with Retry).
 func (s *Service) Request(ctx context.Context, r Request) (a Approval, created bool, err error) {
@@ -47,6 +48,10 @@ func (s *Service) Request(ctx context.Context, r Request) (a Approval, created b
 	}
 	if faults := r.faults(action); len(faults) > 0 {
 		return Approval{}, false, &Invalid{faults}
+	}
+	key := Key{r.Key, r.digest()}
+	if a, err = s.Repeats.Again(ctx, r.Client, key); !errors.Is(err, ErrNoApproval) {
+		return s.present(a), false, err
 	}
 	who, number, err := s.subject(ctx, r)
 	if err != nil {
@@ -58,7 +63,7 @@ func (s *Service) Request(ctx context.Context, r Request) (a Approval, created b
 	}
 	a = r.approval(action, s.Now())
 	a.Account, a.Number = who.ID, number
-	a, created, err = s.ask(ctx, a, Key{r.Key, r.digest()})
+	a, created, err = s.ask(ctx, a, key)
 	if created {
 		s.moved(a, Asked)
 		s.hint(ctx, a, phones)

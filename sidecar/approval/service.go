@@ -19,6 +19,7 @@ import (
 // before it is used, and it is safe for concurrent use then.
 type Service struct {
 	Store    Store
+	Repeats  Repeats // of the same data
 	Watch    *Watch
 	Devices  device.Store
 	Factors  Factors

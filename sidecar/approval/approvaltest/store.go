@@ -13,7 +13,7 @@ import (
 	"github.com/schleuse/schleuse/sidecar/device"
 )
 
-// Store implements approval.Store and approval.Changes in memory. It is safe
+// Store implements approval.Store, approval.Repeats and approval.Changes in memory. It is safe
 // for concurrent use; all changes exclude each other.
 type Store struct {
 	Now    func() time.Time
@@ -72,13 +72,8 @@ func (s *Store) Create(ctx context.Context, a approval.Approval, key approval.Ke
 	if a.State != approval.Pending || key.Value == "" {
 		return approval.Approval{}, false, errors.New("a new approval is pending and has a key")
 	}
-	for _, r := range s.rows {
-		if r.client == a.Client && r.key.Value == key.Value {
-			if r.key.Digest != key.Digest {
-				return approval.Approval{}, false, approval.ErrKeyReused
-			}
-			return r.read(), false, nil
-		}
+	if old, err := s.again(a.Client, key); !errors.Is(err, approval.ErrNoApproval) {
+		return old, false, err
 	}
 	changed, refuse := admit(s.recent(a.Account))
 	if changed != nil {
@@ -94,6 +89,28 @@ func (s *Store) Create(ctx context.Context, a approval.Approval, key approval.Ke
 	s.touch(r)
 	s.rows = append(s.rows, r)
 	return r.read(), true, nil
+}
+
+// Again implements approval.Repeats.
+func (s *Store) Again(ctx context.Context, client string, key approval.Key) (approval.Approval, error) {
+	if err := s.enter(ctx); err != nil {
+		return approval.Approval{}, err
+	}
+	defer s.mu.Unlock()
+	return s.again(client, key)
+}
+
+func (s *Store) again(client string, key approval.Key) (approval.Approval, error) {
+	for _, r := range s.rows {
+		if r.client != client || r.key.Value != key.Value {
+			continue
+		}
+		if r.key.Digest != key.Digest {
+			return approval.Approval{}, approval.ErrKeyReused
+		}
+		return r.read(), nil
+	}
+	return approval.Approval{}, approval.ErrNoApproval
 }
 
 // recent returns the person's approvals of a day, newest first.

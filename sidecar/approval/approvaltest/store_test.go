@@ -12,6 +12,6 @@ func TestStore(t *testing.T) {
 	approvaltest.Run(t, func(_ *testing.T, now func() time.Time) approvaltest.Stores {
 		phones := &devicetest.Store{Now: now}
 		s := &approvaltest.Store{Now: now, Phones: phones}
-		return approvaltest.Stores{Store: s, Changes: s, Phones: phones, Permits: phones}
+		return approvaltest.Stores{Store: s, Repeats: s, Changes: s, Phones: phones, Permits: phones}
 	})
 }

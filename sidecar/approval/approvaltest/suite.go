@@ -21,6 +21,7 @@ import (
 // suite's racers take turns.
 type Stores struct {
 	approval.Store
+	approval.Repeats
 	approval.Changes
 	Phones  device.Store
 	Permits device.Permits
@@ -61,6 +62,7 @@ func Run(t *testing.T, open func(t *testing.T, now func() time.Time) Stores) {
 		"the same request again is the same approval":    sameAgain,
 		"a request is created once under race":           createdOnce,
 		"a key serves one request":                       keyReused,
+		"a key tells what it was used for":               keyTells,
 		"a refusal stores what admit changed":            refusalChanges,
 		"one is pending under race":                      onePending,
 		"what an approval asks never changes":            asksNoOther,
@@ -280,6 +282,22 @@ func keyReused(t *testing.T, w *suiteWorld) {
 	other.Account, other.Number = "moritz-1", "M123456784"
 	_, _, err = w.Create(t.Context(), other, approval.Key{Value: "k", Digest: [32]byte{3}}, yes)
 	wantErr(t, err, approval.ErrKeyReused)
+}
+
+func keyTells(t *testing.T, w *suiteWorld) {
+	_, err := w.Again(t.Context(), w.fresh().Client, key("k"))
+	wantErr(t, err, approval.ErrNoApproval)
+	want, _, err := w.one(1).Create(t.Context(), w.fresh(), key("k"), yes)
+	must(t, err)
+	got, err := w.Again(t.Context(), want.Client, key("k"))
+	must(t, err)
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	_, err = w.Again(t.Context(), want.Client, approval.Key{Value: "k", Digest: [32]byte{2}})
+	wantErr(t, err, approval.ErrKeyReused)
+	_, err = w.Again(t.Context(), "another", key("k"))
+	wantErr(t, err, approval.ErrNoApproval)
 }
 
 func refusalChanges(t *testing.T, w *suiteWorld) {

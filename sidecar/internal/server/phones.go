@@ -81,7 +81,7 @@ func (h *house) ownURL(path string) string {
 func (h *house) approvals(p *confirming, endpoints map[string]webhooks.Endpoint) *approval.Service {
 	stored := h.store.Approvals(storeApprovals(endpoints, h.Now))
 	s := &approval.Service{
-		Store: stored, Watch: &approval.Watch{Changes: stored, Log: h.Log}, Devices: h.store.Devices(), Factors: p.devices,
+		Store: stored, Repeats: stored, Watch: &approval.Watch{Changes: stored, Log: h.Log}, Devices: h.store.Devices(), Factors: p.devices,
 		Accounts: h.keycloak, Requests: h.keys(keyring.Request), Receipts: h.keys(keyring.Receipt),
 		Issuer: h.ownURL(devices.Path), ReceiptIssuer: h.ownURL(approvals.Prefix),
 		Hints: newHints(p.devices.Wake), Audit: h.store.Audit(), Meter: newApprovalMeters(h.metrics).event, Now: h.Now, Log: h.Log,

@@ -36,7 +36,7 @@ type ApprovalSettings struct {
 	Outbox string
 }
 
-// Approvals implements approval.Store and approval.Changes.
+// Approvals implements approval.Store, approval.Repeats and approval.Changes.
 type Approvals struct {
 	*Store
 	settings ApprovalSettings

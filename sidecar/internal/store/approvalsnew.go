@@ -83,26 +83,61 @@ func (s *Approvals) create(ctx context.Context, tx *sql.Tx, c *creation) error {
 // again answers with the approval that the same request made before. A row
 // that does not open any more gives way.
 func (s *Approvals) again(ctx context.Context, tx *sql.Tx, c *creation, keys alternatives) (known bool, err error) {
-	var id approval.ID
-	err = tx.QueryRowContext(ctx, "SELECT id FROM approvals WHERE key IN "+anyOf+" LIMIT 1", keys.args()...).Scan(&id)
-	if errors.Is(err, sql.ErrNoRows) {
-		return false, nil
+	id, err := s.ofKey(ctx, tx, keys)
+	if err != nil || id == "" {
+		return false, err
+	}
+	found, err := s.load(ctx, tx, id, c.life)
+	if errors.Is(err, approval.ErrNoApproval) {
+		_, err = tx.ExecContext(ctx, "DELETE FROM approvals WHERE id = $1", string(id))
+		return false, err
 	}
 	if err != nil {
 		return false, err
 	}
-	found, err := s.load(ctx, tx, id, c.life)
-	switch {
-	case errors.Is(err, approval.ErrNoApproval):
-		_, err = tx.ExecContext(ctx, "DELETE FROM approvals WHERE id = $1", string(id))
-		return false, err
-	case err != nil:
-		return false, err
-	case found.Digest != c.key.Digest || found.Client != c.Client:
-		return true, answer{approval.ErrKeyReused}
-	}
 	c.stored = found.Approval
-	return true, nil
+	return true, found.same(c.Client, c.key)
+}
+
+// Again implements approval.Repeats.
+func (s *Approvals) Again(ctx context.Context, client string, key approval.Key) (a approval.Approval, err error) {
+	err = s.read(ctx, "looking for a repeated request", func(ctx context.Context, q querier) error {
+		life, err := s.present(ctx)
+		if err != nil {
+			return err
+		}
+		id, err := s.ofKey(ctx, q, s.key(client, key.Value))
+		if err != nil {
+			return err
+		}
+		found, err := s.load(ctx, q, id, life)
+		if err != nil {
+			return err
+		}
+		a = found.Approval
+		return found.same(client, key)
+	})
+	if err != nil {
+		return approval.Approval{}, err
+	}
+	return a, nil
+}
+
+// ofKey returns which approval an idempotency key made, "" when none.
+func (s *Approvals) ofKey(ctx context.Context, q querier, keys alternatives) (id approval.ID, err error) {
+	err = q.QueryRowContext(ctx, "SELECT id FROM approvals WHERE key IN "+anyOf+" LIMIT 1", keys.args()...).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return id, err
+}
+
+// same answers ErrKeyReused unless this request made the approval.
+func (k kept) same(client string, key approval.Key) error {
+	if k.Digest != key.Digest || k.Client != client {
+		return answer{approval.ErrKeyReused}
+	}
+	return nil
 }
 
 // recent returns what the person was asked within a day, newest first.

@@ -31,7 +31,7 @@ func (b Backend) approvals(t *testing.T) {
 			others = append(others, r.Approvals(store.ApprovalSettings{}))
 		}
 		s := replicas[0].Approvals(store.ApprovalSettings{})
-		return approvaltest.Stores{Store: s, Changes: s, Phones: replicas[0].Devices(), Permits: replicas[0].Permits(), Others: others}
+		return approvaltest.Stores{Store: s, Repeats: s, Changes: s, Phones: replicas[0].Devices(), Permits: replicas[0].Permits(), Others: others}
 	})
 }
 
