@@ -68,16 +68,16 @@ type mortal struct {
 	spec play.Spec
 }
 
-func newMortal(t *testing.T) *mortal { return newReplica(t, "", nil) }
+func newMortal(t *testing.T) *mortal { return newReplica(t, play.Spec{}, nil) }
 
-// newReplica is one of several at a database (of its own when it is ""), with
-// the keys of another, if there is one.
-func newReplica(t *testing.T, store string, like *mortal) *mortal {
+// newReplica is one of several at a database (of its own where the spec names
+// none), with the keys of another, if there is one.
+func newReplica(t *testing.T, spec play.Spec, like *mortal) *mortal {
 	t.Helper()
 	dir := t.TempDir()
-	port, internal := freePorts(t)
-	m := &mortal{t: t, wire: newWire(t)}
-	m.spec = play.Spec{Dir: dir, Port: port, Internal: internal, KeycloakURL: m.wire.URL, Store: store}
+	m := &mortal{t: t, wire: newWire(t), spec: spec}
+	m.spec.Dir, m.spec.KeycloakURL = dir, m.wire.URL
+	m.spec.Port, m.spec.Internal = freePorts(t)
 	if like != nil {
 		keys, err := os.ReadFile(filepath.Join(like.spec.Dir, "keys.json"))
 		if err != nil {

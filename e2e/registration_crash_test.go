@@ -58,12 +58,7 @@ type sent struct {
 
 func newMortalRegistry(t *testing.T) *mortal {
 	t.Helper()
-	port, internal := freePorts(t)
-	m := &mortal{t: t, wire: newWire(t)}
-	m.spec = play.Spec{Dir: t.TempDir(), Port: port, Internal: internal, KeycloakURL: m.wire.URL, NectURL: theatre.Ports.NectURL()}
-	m.rise()
-	t.Cleanup(func() { m.Stop() })
-	return m
+	return newReplica(t, play.Spec{NectURL: theatre.Ports.NectURL()}, nil)
 }
 
 // walk answers every page, as a person does who knows their number, has their

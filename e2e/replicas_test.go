@@ -4,6 +4,7 @@ import (
 	"os"
 	"testing"
 
+	"github.com/schleuse/schleuse/e2e/play"
 	"github.com/schleuse/schleuse/e2e/stage"
 )
 
@@ -18,8 +19,8 @@ func TestReplicasAtOneDatabaseAreOne(t *testing.T) {
 	}
 	t.Cleanup(postgres.Stop)
 	person := newCustomer(t)
-	first := newReplica(t, postgres.URL, nil)
-	second := newReplica(t, postgres.URL, first)
+	first := newReplica(t, play.Spec{Store: postgres.URL}, nil)
+	second := newReplica(t, play.Spec{Store: postgres.URL}, first)
 	second.known(person)
 
 	v := first.visitor()
