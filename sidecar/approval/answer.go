@@ -26,7 +26,7 @@ const maxWrongCodes = 3
 // (a validly signed message that is no answer, the third wrong match code). The
 // same answer again gives the same. Not decided is: device.ErrFactors (wrong
 // signature or password), device.ErrLocked, ErrBlocked, ErrSealed, ErrOther,
-// ErrMatchCode, ErrCooling (*Cooling). Decided before: ErrOver (*Over).
+// ErrMatchCode, ErrCooling (*Cooling), device.ErrNotCleared. Decided before: ErrOver (*Over).
 func (s *Service) Answer(ctx context.Context, dev device.ID, id ID, raw string, password device.Sealed) (Approval, error) {
 	d, err := s.phone(ctx, dev)
 	if err != nil {
@@ -150,6 +150,9 @@ func (s *Service) DenyNotMe(ctx context.Context, dev device.ID, approval string)
 // approve counts and checks the password, and then decides in one transaction.
 func (s *Service) approve(ctx context.Context, d device.Device, a Approval, in answer) (Approval, error) {
 	if err := s.answerable(a, d); err != nil {
+		return Approval{}, s.refuse(ctx, a, d, err)
+	}
+	if err := s.cleared(ctx, a.Account); err != nil {
 		return Approval{}, s.refuse(ctx, a, d, err)
 	}
 	if err := s.Factors.CheckPassword(ctx, d.ID, in.message, in.password); err != nil {

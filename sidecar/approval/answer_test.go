@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/schleuse/schleuse/sidecar/account"
 	"github.com/schleuse/schleuse/sidecar/approval"
 	"github.com/schleuse/schleuse/sidecar/approval/approvaltest"
 	"github.com/schleuse/schleuse/sidecar/device"
@@ -168,6 +169,8 @@ func TestAnotherPersonsApprovalDoesNotExist(t *testing.T) {
 	if in.Count != 0 {
 		t.Errorf("inbox: %+v", in)
 	}
+	w.Realm.Put(account.Account{ID: "moritz-1", Username: "m123456784", Enabled: true})
+	w.must(w.Realm.Grant(t.Context(), "moritz-1"))
 	if got, err := w.History(t.Context(), stranger.ID, "", 0); err != nil || len(got) != 0 {
 		t.Errorf("history: %v, %v", got, err)
 	}

@@ -4,10 +4,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
+	"github.com/schleuse/schleuse/sidecar/account"
 	"github.com/schleuse/schleuse/sidecar/device"
 )
 
@@ -135,12 +137,15 @@ func (s *Service) History(ctx context.Context, dev device.ID, before ID, limit i
 	if d.State != device.Active {
 		return nil, device.ErrLocked
 	}
+	if err := s.cleared(ctx, d.Account); err != nil {
+		return nil, err
+	}
 	return s.list(ctx, Query{Account: d.Account, Before: before, Limit: limit})
 }
 
 // Open returns the request object for a phone: a JWS, the same bytes whenever
 // this phone asks. It returns ErrNoApproval, ErrOver (*Over), ErrTooManyPhones,
-// device.ErrLocked.
+// device.ErrLocked, device.ErrNotCleared.
 func (s *Service) Open(ctx context.Context, dev device.ID, id ID) (string, error) {
 	d, err := s.phone(ctx, dev)
 	if err != nil {
@@ -156,6 +161,9 @@ func (s *Service) Open(ctx context.Context, dev device.ID, id ID) (string, error
 	if state := a.StateAt(s.Now()); state != Pending {
 		return "", &Over{state, a.Reason}
 	}
+	if err := s.cleared(ctx, a.Account); err != nil {
+		return "", err
+	}
 	if shown := a.Issued[dev]; shown != "" {
 		return shown, nil
 	}
@@ -164,6 +172,17 @@ func (s *Service) Open(ctx context.Context, dev device.ID, id ID) (string, error
 		return "", err
 	}
 	return s.issue(ctx, d, a, shown)
+}
+
+// cleared returns device.ErrNotCleared where the person is not identified any
+// more or the account is disabled, read fresh: then a phone reads and approves
+// nothing. It may still deny.
+func (s *Service) cleared(ctx context.Context, id account.ID) error {
+	err := s.good(ctx, id)
+	if errors.Is(err, ErrPerson) {
+		return device.ErrNotCleared
+	}
+	return err
 }
 
 // theirs returns an approval of the phone's owner; that of another person does

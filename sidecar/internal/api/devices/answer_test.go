@@ -384,6 +384,26 @@ func TestANewPhoneTakesNothingOver(t *testing.T) {
 	w.ok(again.Block(t.Context(), again.ID))
 }
 
+// Who is not identified any more reads and approves nothing, and may deny.
+func TestAPhoneOfSomebodyWhoIsNotIdentifiedAnyMore(t *testing.T) {
+	w := newWorld(t)
+	p := w.enrolled()
+	a, r := w.shown(p)
+	w.ok(w.Realm.Withdraw(t.Context(), approvaltest.Erika))
+	_, err := p.Request(t.Context(), string(a.ID))
+	w.refused(err, "not_identified")
+	_, err = p.History(t.Context(), 20, "")
+	w.refused(err, "not_identified")
+	_, err = p.Approve(t.Context(), r, a.MatchCode, password)
+	w.refused(err, "not_identified")
+	if got := w.state(a.ID); got != approval.Pending {
+		t.Errorf("the request is %s", got)
+	}
+	if decision, err := p.Deny(t.Context(), r, ""); err != nil || decision.State != "denied" {
+		t.Errorf("decided %+v, %v", decision, err)
+	}
+}
+
 // not is another match code.
 func not(code string) string {
 	if code == "000" {
