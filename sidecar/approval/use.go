@@ -34,9 +34,10 @@ func (s *Service) present(a Approval) Approval {
 }
 
 // Wait returns the approval as soon as its state is not seen, or when ctx ends,
-// then without an error. It returns ErrBusy when too many wait in this process.
+// then without an error. It returns ErrBusy when too many of this client, or of
+// all clients, wait in this process.
 func (s *Service) Wait(ctx context.Context, client string, id ID, seen State) (Approval, error) {
-	w, err := s.Watch.Join(ofApproval(id))
+	w, err := s.Watch.JoinFor(client, ofApproval(id))
 	if err != nil {
 		return Approval{}, err
 	}

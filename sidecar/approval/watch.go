@@ -14,13 +14,16 @@ import (
 type Watch struct {
 	Changes Changes
 	Every   time.Duration // between two questions; zero: 250 ms
-	Max     int           // waiters of this process; zero: 20,000
 	Log     *slog.Logger  // nil: slog.Default()
+	// Max is how many of this process wait for phones, and how many for all
+	// clients; one client has a quarter of that. Zero: 20,000.
+	Max int
 
 	mu      sync.Mutex
 	waiters map[string]map[*Waiter]struct{}
-	n       int
-	first   chan struct{} // buffered; filled when somebody waits
+	seats   map[string]int // taken, by who waits
+	n       int            // all of them
+	first   chan struct{}  // buffered; filled when somebody waits
 }
 
 // Waiter waits for changes under one key. C holds at most one wake; after it
@@ -29,29 +32,51 @@ type Waiter struct {
 	C     <-chan struct{}
 	c     chan struct{}
 	key   string
+	seat  string
 	watch *Watch
 }
 
 func ofApproval(id ID) string        { return "approval/" + string(id) }
 func ofAccount(id account.ID) string { return "account/" + string(id) }
 
-// Join begins to wait. What changes after it returned wakes the waiter, so the
-// state is read after Join. It returns ErrBusy when too many wait.
-func (w *Watch) Join(key string) (*Waiter, error) {
+// ofPhones is the seat of all phones.
+const ofPhones = "phones"
+
+func ofClient(client string) string { return "client/" + client }
+
+// Join begins to wait for a phone. What changes after it returned wakes the
+// waiter, so the state is read after Join. It returns ErrBusy when too many wait.
+func (w *Watch) Join(key string) (*Waiter, error) { return w.join(ofPhones, key) }
+
+// JoinFor is Join for a client. What clients take, one or all of them, leaves
+// the phones theirs.
+func (w *Watch) JoinFor(client, key string) (*Waiter, error) { return w.join(ofClient(client), key) }
+
+// full reports whether nobody more may take such a seat; mu is held.
+func (w *Watch) full(seat string) bool {
+	phones := w.seats[ofPhones]
+	if seat == ofPhones {
+		return phones >= w.most()
+	}
+	return w.n-phones >= w.most() || w.seats[seat] >= max(1, w.most()/4)
+}
+
+func (w *Watch) join(seat, key string) (*Waiter, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.n >= w.most() {
+	if w.full(seat) {
 		return nil, ErrBusy
 	}
 	c := make(chan struct{}, 1)
-	waiter := &Waiter{C: c, c: c, key: key, watch: w}
+	waiter := &Waiter{C: c, c: c, key: key, seat: seat, watch: w}
 	if w.waiters == nil {
-		w.waiters = map[string]map[*Waiter]struct{}{}
+		w.waiters, w.seats = map[string]map[*Waiter]struct{}{}, map[string]int{}
 	}
 	if w.waiters[key] == nil {
 		w.waiters[key] = map[*Waiter]struct{}{}
 	}
 	w.waiters[key][waiter] = struct{}{}
+	w.seats[seat]++
 	w.n++
 	select {
 	case w.begin() <- struct{}{}:
@@ -70,6 +95,9 @@ func (x *Waiter) Leave() {
 	}
 	delete(w.waiters[x.key], x)
 	w.n--
+	if w.seats[x.seat]--; w.seats[x.seat] == 0 {
+		delete(w.seats, x.seat)
+	}
 	if len(w.waiters[x.key]) == 0 {
 		delete(w.waiters, x.key)
 	}

@@ -219,3 +219,64 @@ func TestTheInboxWakes(t *testing.T) {
 		}
 	})
 }
+
+func TestOneClientStarvesNobody(t *testing.T) {
+	watch := approval.Watch{Max: 8}
+	var waiting []*approval.Waiter
+	fill := func(client string) int {
+		for n := 0; ; n++ {
+			w, err := watch.JoinFor(client, "x")
+			if errors.Is(err, approval.ErrBusy) {
+				return n
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			waiting = append(waiting, w)
+		}
+	}
+	for _, client := range []string{"a", "b", "c", "d"} {
+		if n := fill(client); n != 2 {
+			t.Errorf("%s has %d seats, want a quarter", client, n)
+		}
+	}
+	if n := fill("e"); n != 0 {
+		t.Errorf("%d seats beyond those of all clients", n)
+	}
+	for range 8 {
+		w, err := watch.Join("x")
+		if err != nil {
+			t.Fatalf("the clients took the phones' seats: %v", err)
+		}
+		waiting = append(waiting, w)
+	}
+	if _, err := watch.Join("x"); !errors.Is(err, approval.ErrBusy) {
+		t.Errorf("a ninth phone waits: %v", err)
+	}
+	waiting[0].Leave()
+	waiting[0].Leave()
+	if n := fill("a"); n != 1 {
+		t.Errorf("%d seats of one that was left", n)
+	}
+	for _, w := range waiting {
+		w.Leave()
+	}
+	if n := watch.Waiting(); n != 0 {
+		t.Errorf("%d wait still", n)
+	}
+}
+
+func TestWaitingForAnApprovalTakesTheClientsSeat(t *testing.T) {
+	w := newWorld(t)
+	w.Watch.Max = 4
+	a := w.ask("k")
+	taken, err := w.Watch.JoinFor(approvaltest.Backend, "x")
+	w.must(err)
+	defer taken.Leave()
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = w.Wait(over, approvaltest.Backend, a.ID, approval.Pending)
+	w.want(err, approval.ErrBusy)
+	_, err = w.WaitInbox(over, w.Phone.ID, "")
+	w.must(err)
+}
