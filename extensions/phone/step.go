@@ -91,7 +91,7 @@ func (s *step) refused(ctx context.Context, a *flow.Attempt, before approval.App
 }
 
 func done(a approval.Approval) flow.Outcome {
-	return flow.Done(flow.Proof{Kind: "phone", Note: "approval " + string(a.ID) + " by phone " + string(a.Device)})
+	return flow.Done(flow.Proof{Kind: "phone", At: a.Decided, Note: "approval " + string(a.ID) + " by phone " + string(a.Device)})
 }
 
 // before explains, and asks nobody anything.

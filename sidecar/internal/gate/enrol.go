@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/schleuse/schleuse/sidecar/account"
 	"github.com/schleuse/schleuse/sidecar/audit"
@@ -79,8 +80,8 @@ func (h *handler) overEnrolment(ctx context.Context, rec flow.Record) error {
 	return &failureOf{rec.Client, attemptGone(errors.New("the login that wanted a phone is over"))}
 }
 
-// permit gives the session what its person has proved. It may be repeated:
-// one attempt gives one permit.
+// permit gives the session what its person has proved, for 15 minutes from the
+// proof on. It may be repeated: one attempt gives one permit.
 func (h *handler) permit(ctx context.Context, rec flow.Record) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
 	defer cancel()
@@ -91,14 +92,17 @@ func (h *handler) permit(ctx context.Context, rec flow.Record) error {
 	case !alive:
 		return h.overEnrolment(ctx, rec)
 	}
-	now := h.Now()
+	proved := newest(rec)
+	if h.Now().Sub(proved) >= device.PermitLife {
+		return h.overEnrolment(ctx, rec)
+	}
 	err = h.fact(ctx, audit.Entry{
 		Action: "enrolment.permit", Client: rec.Client, Result: "ok", Person: rec.Account, Detail: evidence(rec),
 	})
 	if err == nil {
 		err = h.Permits.Give(ctx, device.Permit{
 			Session: rec.Session, Client: rec.Client, Account: rec.Account, Number: rec.Number,
-			Kinds: slices.Clone(rec.Kinds), Proof: string(rec.ID), Given: now, Expires: now.Add(device.PermitLife),
+			Kinds: slices.Clone(rec.Kinds), Proof: string(rec.ID), Given: proved, Expires: proved.Add(device.PermitLife),
 		})
 	}
 	if err == nil {
@@ -108,4 +112,14 @@ func (h *handler) permit(ctx context.Context, rec flow.Record) error {
 		return laterFault(err)
 	}
 	return nil
+}
+
+// newest is when the newest of an attempt's proofs was; without one, long ago.
+func newest(rec flow.Record) (at time.Time) {
+	for _, p := range rec.Proofs {
+		if p.At.After(at) {
+			at = p.At
+		}
+	}
+	return at
 }

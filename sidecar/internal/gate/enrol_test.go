@@ -229,3 +229,30 @@ func TestNoPermitWhenItIsProvedTooLate(t *testing.T) {
 		})
 	}
 }
+
+// TestAPermitLivesFromItsProof: what keeps the permit from being given makes
+// the proof no younger.
+func TestAPermitLivesFromItsProof(t *testing.T) {
+	for late, gone := range map[time.Duration]bool{10 * time.Minute: false, device.PermitLife: true} {
+		w, p := enrolling(t)
+		b := customer(t, w)
+		at := b.get(authURL("app", "acr_values", phoneACR)).location()
+		page := b.get(at)
+		proved := w.clock.Now()
+		p.fail = errors.New("down")
+		b.answer(page, "digits", "0042").want(http.StatusServiceUnavailable)
+		p.fail = nil
+		w.clock.Pass(late)
+		again := b.get(at)
+		if gone {
+			again.want(http.StatusGone)
+			if len(p.given) != 0 {
+				t.Errorf("given after %s: %+v", late, p.given)
+			}
+			continue
+		}
+		if len(p.given) != 1 || !p.given[0].Given.Equal(proved) || !p.given[0].Expires.Equal(proved.Add(device.PermitLife)) {
+			t.Errorf("given after %s: %+v, proved %s", late, p.given, proved)
+		}
+	}
+}
