@@ -15,6 +15,9 @@ func (c *Config) Warnings() []string {
 	if c.Gate != nil {
 		out.gate(c.Gate)
 	}
+	if c.Devices != nil && len(c.Notifiers) == 0 {
+		out.add("notifiers: none: nobody is told that a phone was registered, unlocked, locked or blocked in their name; configure at least one channel")
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.Extensions)) {
 		if !c.used(name) {
 			out.add("extensions.%s: no flow uses it", name)
