@@ -34,7 +34,7 @@ func (s *Service) RotateKey(ctx context.Context, id ID, byOld, byNew Message, pa
 		return err
 	}
 	if signedPart(byOld) != signedPart(byNew) || !byNew.SignedBy(key) {
-		return s.unproven(ctx, byNew)
+		return ErrFactors
 	}
 	if err := s.check(ctx, d, byOld, s.password(), password); err != nil {
 		return err
@@ -175,7 +175,7 @@ func (s *Service) openByBiometry(ctx context.Context, id ID, order Message) erro
 		return err
 	}
 	if order.Device != id || !order.SignedBy(d.Biometric) {
-		return s.unproven(ctx, order)
+		return ErrFactors
 	}
 	if _, err := s.readOrder(order, ToOpen); err != nil {
 		return err

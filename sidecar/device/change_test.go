@@ -448,3 +448,22 @@ func TestAnOrderThatWasChanged(t *testing.T) {
 		t.Errorf("%d tries counted", d.Password.Wrong)
 	}
 }
+
+// noPeppers are gone, so that nothing can be hashed.
+type noPeppers struct{}
+
+func (noPeppers) Pepper(string, string, ...[]byte) ([]byte, string, error) {
+	return nil, "", errors.New("no pepper")
+}
+
+// Wrong signatures cost no hash: whoever calls has shown the phone's key with
+// the call, and learns nothing from the time.
+func TestAWrongSignatureCostsNoHash(t *testing.T) {
+	b, p := registered(t)
+	b.Hasher = &device.Hasher{Peppers: noPeppers{}}
+	thief := devicetest.Phone{ID: p.ID, Key: devicetest.NewKey()}
+	m, secret := order(b, thief, device.ToSetPIN, "")
+	wantErr(t, b.SetPIN(t.Context(), p.ID, m, secret(device.ForPassword, "x"), secret(device.ForPIN, devicetest.PIN)), device.ErrFactors)
+	_, err := b.OpenApp(t.Context(), p.ID, thief.Message(device.Order, thief.Order(device.ToOpen, "")), nil)
+	wantErr(t, err, device.ErrFactors)
+}

@@ -28,7 +28,7 @@ func (s *Service) pin() guard {
 // then a try is counted, and only then the password is compared. The last try
 // that is wrong locks the phone and tells its owner.
 //
-// It returns ErrFactors (signature or password, at the same cost), ErrSealed
+// It returns ErrFactors (signature or password), ErrSealed
 // (nothing was counted), ErrLocked, ErrBlocked, and fault.Unavailable: then a
 // try may have been counted.
 func (s *Service) CheckPassword(ctx context.Context, id ID, m Message, sealed Sealed) error {
