@@ -94,6 +94,9 @@ func (e ending) mark(d *Device) {
 
 // Carry does what a Task says. It may be repeated.
 func (s *Service) Carry(ctx context.Context, body []byte) error {
+	if n, ok := untoldIn(body); ok {
+		return s.Notify.Send(ctx, n)
+	}
 	var e ending
 	if err := json.Unmarshal(body, &e); err != nil || e.Account == "" || e.At.IsZero() {
 		return errors.New("a task without a person or a time") // its text may quote the person

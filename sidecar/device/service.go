@@ -162,7 +162,10 @@ func (s *Service) tell(ctx context.Context, kind notify.Kind, d Device, at time.
 		Kind: kind, ID: fmt.Sprintf("device/%s/%d", d.ID, at.UnixMicro()), Number: d.Number, Account: d.Account, At: at,
 	}
 	if err := s.Notify.Send(ctx, n); err != nil {
-		s.log().ErrorContext(ctx, "a notice about a phone could not be sent", "kind", kind, "error", err)
+		s.log().ErrorContext(ctx, "a notice about a phone could not be sent, and is kept for later", "kind", kind, "error", err)
+		if err := s.tellLater(ctx, n); err != nil {
+			s.log().ErrorContext(ctx, "a notice about a phone is lost", "kind", kind, "error", err)
+		}
 	}
 	s.wakeOthers(ctx, d)
 }
