@@ -146,7 +146,7 @@ func (c Config) Warnings() []string {
 	if c.Return != Fixed {
 		return nil
 	}
-	relay := "return: fixed is refused in registration and recovery; a case needs an address of its own there"
+	relay := "return: fixed is refused in registration, recovery and enrolment; a case needs an address of its own there"
 	if c.AcceptRelay {
 		relay = "accept_relay: whoever begins an identification for a foreign number and sends the person its link gets what it opens"
 	}
@@ -188,7 +188,9 @@ func (c Config) Validate() error {
 	)...)
 }
 
-func flows() []flow.Name { return []flow.Name{flow.Login, flow.Registration, flow.Recovery} }
+func flows() []flow.Name {
+	return []flow.Name{flow.Login, flow.Registration, flow.Recovery, flow.Enrolment}
+}
 
 // services are all that are configured, by level.
 func (c Config) services() map[Level]Service {

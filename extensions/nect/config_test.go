@@ -16,6 +16,7 @@ func TestConfiguration(t *testing.T) {
 		base + "level: high": "",
 		base + "callback: {verify: hmac, key_files: [a, b]}":                                                       "",
 		base + "levels: {high: {base_url: https://h.example, api_key_file: /h}}\nflows: {recovery: {level: high}}": "",
+		base + "levels: {high: {base_url: https://h.example, api_key_file: /h}}\nflows: {enrolment: {level: high}}": "",
 		"levels: {substantial: {base_url: https://h.example, api_key_file: /h}}":                                   "",
 		"base_url: http://nect.localhost:1\napi_key_file: /k":                                                      "",
 		"": "base_url",

@@ -35,7 +35,9 @@ func (h *handler) act(w http.ResponseWriter, r *http.Request, x *exchange) error
 	if on, err := h.mayAct(w, r, x); !on {
 		return err
 	}
-	h.forward(w, r, x)
+	// Keycloak carries it out whether or not somebody waits for the answer, and
+	// what follows from it must follow: who hangs up is heard to the end.
+	h.forward(w, r.WithContext(context.WithoutCancel(r.Context())), x)
 	return nil
 }
 

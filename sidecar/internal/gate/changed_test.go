@@ -1,6 +1,7 @@
 package gate_test
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"io"
@@ -337,6 +338,23 @@ func TestWhatIsOnItsWayIsUndone(t *testing.T) {
 	}
 	if !slices.Contains(w.audit.Actions(), "account.take_back") {
 		t.Errorf("audit %q", w.audit.Actions())
+	}
+}
+
+// TestWhoHangsUpIsUndoneToo: Keycloak carries the form out all the same.
+func TestWhoHangsUpIsUndoneToo(t *testing.T) {
+	w := newWorld(t)
+	thief := waiters()["as it is"].waits(w)
+	ctx, hangUp := context.WithCancel(t.Context())
+	defer hangUp()
+	w.keycloak.acting = func() {
+		w.owner()
+		hangUp()
+	}
+	form := url.Values{"password-new": {"the thief's own"}}
+	thief.do(http.MethodPost, thief.page, form, func(r *http.Request) { *r = *r.WithContext(ctx) })
+	if anna := w.keycloak.people["a123456780"]; anna.password == "the thief's own" || w.keycloak.live("a123456780") != 0 {
+		t.Errorf("password %q, %d sessions", anna.password, w.keycloak.live("a123456780"))
 	}
 }
 

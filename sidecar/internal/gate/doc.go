@@ -18,8 +18,11 @@
 //	draft.go, anew.go  what is not stored yet; who begins anew goes on
 //	authorize.go       the auth endpoint; tabs; dead sessions
 //	authenticate.go    Keycloak's own form; the broker's return; restart
-//	changed.go         who waits in Keycloak does not go on once the account
-//	                   has become its owner's
+//	changed.go         when an account has become its owner's
+//	shown.go           whose secret was shown in a tab that waits in Keycloak
+//	acting.go          who waits there does not act once they were overtaken
+//	undo.go            what was on its way meanwhile is taken back
+//	given.go           the role and the note before an account is given back
 //	action.go          no side effect (kc_action) before clearance
 //	push.go            pushed requests (RFC 9126), of which nothing is stored
 //	hold.go, held.go   what is kept from the browser, and how
@@ -42,13 +45,12 @@
 //
 // With the new password every session has ended. With the review every means
 // of signing in that its owner does not know is gone; then all sessions end
-// once more, before the role is given. Whoever leaves in between, at the page
-// of the review, has the new password, and nothing else has changed: what a
-// thief has planted is still there, and an account that was cleared before is
-// cleared still, so that it opens with that. For a day the same browser finds
-// the review again at the address of its attempt; else a recovery begun anew
-// leads there. An account that is not cleared opens with nothing: its next
-// login asks for an identification, and for the review.
+// once more, before the role is given. It is taken from the account before the
+// password is set: whoever leaves in between, at the page of the review, has the
+// new password and an account that opens with nothing, whatever a thief has
+// planted in it. For a day the same browser finds the review again at the address
+// of its attempt; otherwise the next login asks for an identification, and for
+// the review.
 //
 // # What it takes for granted
 //
