@@ -16,7 +16,7 @@ import (
 // they are: its step may give them an account, or give one back. From before
 // that until after it nobody who waits for the account goes on.
 func (h *handler) given(r *http.Request, rec flow.Record, move moving) (flow.Position, error) {
-	if signedIn(rec) || len(rec.Kinds) == 0 || r.Method != http.MethodPost {
+	if signedIn(rec) || len(rec.Kinds) == 0 || r.Method != http.MethodPost || asksForTime(r) {
 		return move(r.Context(), rec.ID)
 	}
 	// Who hangs up leaves nothing half done here.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/schleuse/schleuse/sidecar/account"
 	"github.com/schleuse/schleuse/sidecar/flow"
 	"github.com/schleuse/schleuse/sidecar/flow/flowtest"
+	"github.com/schleuse/schleuse/sidecar/internal/web"
 )
 
 // setting runs a recovery up to the password, with whoever waits for the
@@ -70,6 +72,21 @@ func TestWhoWaitsIsOvertakenByANewPassword(t *testing.T) {
 				t.Errorf("%d forms reached Keycloak, the password is %q", w.acted(), w.keycloak.people["h202601057"].password)
 			}
 		})
+	}
+}
+
+// TestMoreTimeTakesNothing: who only asks for time has changed nothing.
+func TestMoreTimeTakesNothing(t *testing.T) {
+	w, owner, page, _ := setting(t, func(w *world, _ *waiting) flow.Step { return setsPassword(w.keycloak) })
+	anna := w.keycloak.people["h202601057"]
+	before := anna.clearance
+	owner.post(page.action(), url.Values{"schleuse_step": {page.hidden("schleuse_step")}, web.MoreField: {"1"}}).want(http.StatusOK)
+	if before != account.Cleared || anna.clearance != before {
+		t.Errorf("cleared before: %v, after: %v", before, anna.clearance)
+	}
+	owner.answer(page, "answer", "another")
+	if anna.clearance == account.Cleared {
+		t.Error("the role is not taken before the password is set")
 	}
 }
 
