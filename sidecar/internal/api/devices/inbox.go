@@ -106,7 +106,7 @@ func (a *desk) inbox(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return api.Reply{}, err
 		}
-		return api.Reply{Body: a.inboxOf(in, a.renew(r, p.ID) != "")}, nil
+		return api.Reply{Body: a.inboxOf(in, a.renew(r, p.Device) != "")}, nil
 	})(w, r)
 }
 

@@ -38,7 +38,7 @@ func (a *desk) open(r *http.Request, p phone, in openIn) (api.Reply, error) {
 	if err != nil {
 		return api.Reply{}, err
 	}
-	token, err := a.sealOpened(opened{Device: p.ID, Since: a.Now().Unix(), Until: until.Unix()})
+	token, err := a.sealOpened(opened{Device: p.ID, Locks: locksOf(p.Device), Since: a.Now().Unix(), Until: until.Unix()})
 	if err != nil {
 		return api.Reply{}, err
 	}

@@ -1,6 +1,8 @@
 package devices
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -22,6 +24,15 @@ type opened struct {
 	Device device.ID `json:"d"`
 	Since  int64     `json:"s"` // seconds
 	Until  int64     `json:"u"` // seconds
+	// Locks is what the app could be opened by: with another PIN or biometric key
+	// it is closed, and has to be opened anew.
+	Locks string `json:"l"`
+}
+
+// locksOf is an image of what opens a phone's app now.
+func locksOf(d device.Device) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d", d.Biometric, d.PIN.Set.UnixNano()))
+	return b64.EncodeToString(sum[:16])
 }
 
 func (a *desk) sealOpened(o opened) (string, error) {
@@ -34,7 +45,7 @@ func (a *desk) sealOpened(o opened) (string, error) {
 
 // renew returns the newer token for the one that a request carries; empty
 // where it carries none that is good for this phone.
-func (a *desk) renew(r *http.Request, id device.ID) string {
+func (a *desk) renew(r *http.Request, d device.Device) string {
 	values := r.Header.Values(openedHeader)
 	if len(values) != 1 {
 		return ""
@@ -49,7 +60,7 @@ func (a *desk) renew(r *http.Request, id device.ID) string {
 	}
 	var o opened
 	now := a.Now()
-	if json.Unmarshal(plain, &o) != nil || o.Device != id || now.Unix() >= o.Until {
+	if json.Unmarshal(plain, &o) != nil || o.Device != d.ID || o.Locks != locksOf(d) || now.Unix() >= o.Until {
 		return ""
 	}
 	o.Until = min(now.Add(a.Devices.Settings.IdleLock).Unix(), time.Unix(o.Since, 0).Add(openLife).Unix())
@@ -63,7 +74,7 @@ func (a *desk) renew(r *http.Request, id device.ID) string {
 // whileOpen lets do happen only while the app is open, and renews that.
 func (a *desk) whileOpen(do func(*http.Request, phone) (api.Reply, error)) func(*http.Request, phone) (api.Reply, error) {
 	return func(r *http.Request, p phone) (api.Reply, error) {
-		token := a.renew(r, p.ID)
+		token := a.renew(r, p.Device)
 		if token == "" {
 			return api.Reply{}, api.Refuse(fault.Forbidden, "app_locked", nil)
 		}

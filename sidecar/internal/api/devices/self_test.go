@@ -101,6 +101,32 @@ func TestWrongPINsLockThePIN(t *testing.T) {
 	w.ok(p.OpenByPIN(t.Context(), "314159"))
 }
 
+// TestAnotherLockClosesTheApp that was opened before it.
+func TestAnotherLockClosesTheApp(t *testing.T) {
+	w := newWorld(t)
+	p := w.enrolled()
+	finger, err := phones.NewKey()
+	w.ok(err)
+	for name, change := range map[string]func() error{
+		"another PIN":      func() error { return p.SetPIN(t.Context(), password, pin) },
+		"biometry":         func() error { return p.SetBiometric(t.Context(), finger, password) },
+		"biometry no more": func() error { return p.RemoveBiometric(t.Context()) },
+	} {
+		if name == "biometry no more" {
+			w.ok(p.SetBiometric(t.Context(), finger, password))
+		}
+		w.open(p)
+		_, err := p.Devices(t.Context())
+		w.ok(err)
+		w.Pass(time.Second)
+		w.ok(change())
+		if _, err := p.Devices(t.Context()); !phones.Is(err, "app_locked") {
+			t.Errorf("%s: %v", name, err)
+		}
+		w.ok(p.RemoveBiometric(t.Context()))
+	}
+}
+
 func TestBiometryOpens(t *testing.T) {
 	w := newWorld(t)
 	p := w.enrolled()
