@@ -95,7 +95,7 @@ file); 2 the command line or the configuration is wrong and nothing was done.`,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(p.serve(), p.check(), p.keys(), p.realm(), p.approvals(), p.audit(), p.person(), p.version())
+	root.AddCommand(p.serve(), p.check(), p.keys(), p.realm(), p.approvals(), p.audit(), p.device(), p.person(), p.version())
 	return root
 }
 

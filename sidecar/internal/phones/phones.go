@@ -35,6 +35,9 @@ func (k Keys) Open(sealed, aad []byte) ([]byte, error) {
 	return k.Ring.Open(keyring.Cookie, sealed, aad)
 }
 
+// Outbox is the name of the outbox of Tasks.
+const Outbox = "devices"
+
 // Tasks implements device.Tasks over an outbox of its own.
 type Tasks struct{ Outbox extension.Outbox }
 

@@ -39,7 +39,7 @@ func (h *house) openPhones(context.Context) error {
 		return nil
 	}
 	p := &confirming{pushers: pushers{}, stopping: make(chan struct{})}
-	p.tasks = phones.Tasks{Outbox: h.store.Outbox("devices")}
+	p.tasks = phones.Tasks{Outbox: h.store.Outbox(phones.Outbox)}
 	p.devices = h.devices(p)
 	endpoints := webhooks.Endpoints(h.Config)
 	if len(endpoints) > 0 {

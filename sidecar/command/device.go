@@ -1,0 +1,148 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/schleuse/schleuse/sidecar/account"
+	"github.com/schleuse/schleuse/sidecar/audit"
+	"github.com/schleuse/schleuse/sidecar/device"
+	"github.com/schleuse/schleuse/sidecar/internal/phones"
+	"github.com/schleuse/schleuse/sidecar/internal/store"
+	"github.com/schleuse/schleuse/sidecar/notify"
+)
+
+func (p program) device() *cobra.Command {
+	c := group("device", "Look after somebody's phones",
+		`For whoever has lost a phone and cannot block it themselves. The insurance number
+is read from standard input, never from the command line, which other users can
+see; what was done, by whom and why is written into the audit first.`,
+		p.deviceList(), p.deviceBlock())
+	c.Args = noArguments
+	return c
+}
+
+// phone is what a clerk sees of one.
+type phone struct {
+	ID       device.ID  `json:"id"`
+	Name     string     `json:"name"`
+	Platform string     `json:"platform"`
+	State    string     `json:"state"`
+	Reason   string     `json:"reason,omitempty"`
+	Created  time.Time  `json:"created_at"`
+	LastUsed *time.Time `json:"last_used_at,omitempty"`
+}
+
+func (p program) deviceList() *cobra.Command {
+	var q inquiry
+	c := &cobra.Command{
+		Use: "list", Short: "List the phones of a person", Args: noArguments,
+		Long:    "Prints as JSON the phones of the person whose insurance number is read from\nstandard input, the newest first.",
+		Example: "  schleuse device list --reason 'call of 1 December, 14:10'",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return p.atPhones(cmd.Context(), &q, "device.list", func(ctx context.Context, s *store.Store, owner account.ID) error {
+				list, err := s.Devices().Of(ctx, owner)
+				if err != nil {
+					return fmt.Errorf("reading the phones: %w", err)
+				}
+				out := make([]phone, 0, len(list))
+				for _, d := range list {
+					out = append(out, phone{d.ID, d.Name, d.Platform, d.State.String(), d.Reason, d.Created.UTC(), moment(d.LastUsed)})
+				}
+				return p.printJSON(out)
+			})
+		},
+	}
+	q.flags(c)
+	return c
+}
+
+func (p program) deviceBlock() *cobra.Command {
+	var q inquiry
+	var id string
+	var all bool
+	c := &cobra.Command{
+		Use: "block", Short: "Block a phone of a person for good", Args: noArguments,
+		Long: `Blocks a phone of the person whose insurance number is read from standard input:
+it confirms nothing any more, and what it has confirmed and nobody has used up
+is void. A blocked phone stays so; another one is registered in its place. A
+running Schleuse tells the person over every channel.`,
+		Example: "  schleuse device block --reason 'call of 1 December, 14:10' --device mzxw6ytboi3dgnbvgy3tqojqge\n" +
+			"  schleuse device block --reason 'call of 1 December, 14:10' --all",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if (id == "") == !all {
+				return usageError{errors.New("say which phone with --device, or all of them with --all")}
+			}
+			if _, err := device.ParseID(id); err != nil && !all {
+				return usageError{fmt.Errorf("--device: %w", err)}
+			}
+			return p.atPhones(cmd.Context(), &q, "device.block_by_clerk", func(ctx context.Context, s *store.Store, owner account.ID) error {
+				return p.block(ctx, s, owner, device.ID(id))
+			})
+		},
+	}
+	q.flags(c)
+	c.Flags().StringVar(&id, "device", "", "id of the phone, as schleuse device list shows it")
+	c.Flags().BoolVar(&all, "all", false, "every phone of the person")
+	return c
+}
+
+// atPhones does something with the phones of the person that is asked for,
+// once that is written down.
+func (p program) atPhones(ctx context.Context, q *inquiry, action string, do func(context.Context, *store.Store, account.ID) error) error {
+	if err := p.begin(q); err != nil {
+		return err
+	}
+	return p.onPeople(ctx, q.cfg, func(ctx context.Context, s *store.Store) error {
+		who, err := p.whose(ctx, q)
+		if err != nil {
+			return err
+		}
+		if err := q.noteTo(ctx, s, who, audit.Entry{Phase: audit.Fact, Action: action, Result: "ok", Ref: newReference()}); err != nil {
+			return err
+		}
+		if len(who.Accounts) != 1 {
+			return errors.New("the person has no account, so no phones; name one that Keycloak has no more with --account")
+		}
+		return do(ctx, s, who.Accounts[0])
+	})
+}
+
+// block blocks one phone, or all for an empty id.
+func (p program) block(ctx context.Context, s *store.Store, owner account.ID, id device.ID) error {
+	service := device.Service{
+		Store: s.Devices(), Audit: s.Audit(), Notify: byTheServer{}, Tasks: phones.Tasks{Outbox: s.Outbox(phones.Outbox)}, Now: p.now,
+	}
+	list, err := s.Devices().Of(ctx, owner)
+	if err != nil {
+		return fmt.Errorf("reading the phones: %w", err)
+	}
+	blocked := 0
+	for _, d := range list {
+		if id != "" && d.ID != id || d.State == device.Blocked {
+			continue
+		}
+		if err := service.BlockFor(ctx, owner, d.ID, device.ReasonSupport); err != nil {
+			return fmt.Errorf("blocking: %w", err)
+		}
+		blocked++
+	}
+	if blocked == 0 {
+		return errors.New("the person has no such phone, or it is blocked already; schleuse device list shows all")
+	}
+	fmt.Fprintf(p.out, "Blocked: %d\n", blocked)
+	return nil
+}
+
+// byTheServer has no channel of its own: a running Schleuse sends what is
+// queued for it.
+type byTheServer struct{}
+
+// Send implements notify.Sender.
+func (byTheServer) Send(context.Context, notify.Notice) error {
+	return errors.New("the command sends nothing itself")
+}
