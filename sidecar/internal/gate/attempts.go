@@ -156,7 +156,7 @@ func (h *handler) atPosition(w http.ResponseWriter, r *http.Request, move moving
 // moved shows where the attempt of this browser stands. Whether anything has
 // to be asked at all is settled first; then move says where that is.
 func (h *handler) moved(w http.ResponseWriter, r *http.Request, id flow.AttemptID, move moving) error {
-	rec, err := h.settle(r.Context(), id)
+	rec, err := h.settle(r, id)
 	if err != nil {
 		return err
 	}
@@ -182,7 +182,8 @@ func (h *handler) moved(w http.ResponseWriter, r *http.Request, id flow.AttemptI
 // settle decides, before anything is asked, whether the attempt is the right
 // person's, and whether they have been cleared meanwhile. Both are read fresh.
 // An error of a look-up leaves everything as it was.
-func (h *handler) settle(ctx context.Context, id flow.AttemptID) (flow.Record, error) {
+func (h *handler) settle(r *http.Request, id flow.AttemptID) (flow.Record, error) {
+	ctx := r.Context()
 	rec, err := h.Engine.Attempts.Get(ctx, id)
 	if errors.Is(err, flow.ErrNoAttempt) {
 		return rec, attemptGone(err)
@@ -196,10 +197,11 @@ func (h *handler) settle(ctx context.Context, id flow.AttemptID) (flow.Record, e
 	case rec.Flow == flow.Enrolment:
 		return h.settleEnrolment(ctx, rec)
 	}
-	return h.settleLogin(ctx, rec)
+	return h.settleLogin(r, rec)
 }
 
-func (h *handler) settleLogin(ctx context.Context, rec flow.Record) (flow.Record, error) {
+func (h *handler) settleLogin(r *http.Request, rec flow.Record) (flow.Record, error) {
+	ctx := r.Context()
 	person := h.clear.fresh(ctx, rec.Account)
 	if person == account.Unknown {
 		return rec, laterFault(errors.New("the person's clearance is unknown"))
@@ -213,7 +215,7 @@ func (h *handler) settleLogin(ctx context.Context, rec flow.Record) (flow.Record
 	case person == account.NotCleared:
 		return rec, h.recallAttempt(ctx, rec)
 	}
-	dead, err := h.outlived(ctx, rec)
+	dead, err := h.outlived(r, rec)
 	switch {
 	case err != nil:
 		return rec, laterFault(err)

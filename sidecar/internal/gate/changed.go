@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/schleuse/schleuse/sidecar/account"
@@ -148,14 +149,37 @@ func (h *handler) overtaken(ctx context.Context, key string, since time.Time) (b
 
 // outlived reports whether a login is held that was begun before the account
 // became its owner's, by what was proved in another: its password may be dead
-// by now, and who has it need not be the owner.
-func (h *handler) outlived(ctx context.Context, rec flow.Record) (bool, error) {
+// by now, and who has it need not be the owner. In the browser in which it was
+// proved it is the owner's other tab.
+func (h *handler) outlived(r *http.Request, rec flow.Record) (bool, error) {
+	ctx := r.Context()
 	s, err := decodeHeld(rec.Held)
 	if err != nil || rec.Status != flow.Open || rec.Number == "" {
 		return false, err
 	}
 	c, version, err := h.changeOf(ctx, string(rec.Number))
-	return version != 0 && s.At.Before(c.last()) && c.Session != rec.Session, err
+	if err != nil || version == 0 || !s.At.Before(c.last()) || c.Session == rec.Session {
+		return false, err
+	}
+	ours, err := h.provedHere(r, rec, c.Session)
+	return !ours, err
+}
+
+// provedHere reports whether this browser holds the attempt of that session, in
+// which the account's owner has proved who they are.
+func (h *handler) provedHere(r *http.Request, rec flow.Record, sid account.SID) (bool, error) {
+	cookies := wire.ReadCookies(r.Header)
+	for _, secret := range h.secrets(&cookies, flow.Login, rec.Number) {
+		other, err := h.Engine.Attempts.Get(r.Context(), secret.ID())
+		switch {
+		case errors.Is(err, flow.ErrNoAttempt):
+		case err != nil:
+			return false, err
+		case sid != "" && other.Session == sid && other.Account == rec.Account && len(other.Proofs) > 0 && other.Status >= flow.Proven && other.Status != flow.Failed:
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // lateLogin refuses a new login by a tab that was overtaken. What has become

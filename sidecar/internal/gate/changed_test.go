@@ -291,6 +291,21 @@ func TestAHeldLoginOfADeadPasswordEnds(t *testing.T) {
 	}
 }
 
+// TestTheOwnersOtherTabGoesOn: both were held in one browser, and one of them is
+// proved; nobody is asked twice.
+func TestTheOwnersOtherTabGoesOn(t *testing.T) {
+	w := newWorld(t)
+	b := w.browser()
+	first := b.password(b.typeNumber(authURL("app"), "a123456780"), "a123456780", "pw-a123456780").location()
+	b.get(first).want(http.StatusOK).shows("ask for digits")
+	w.clock.Pass(time.Second)
+	second := b.password(b.typeNumber(authURL("app"), "a123456780"), "a123456780", "pw-a123456780").location()
+	b.answer(b.get(second).shows("ask for digits"), "digits", "0042")
+	if codeOf(b.get(second+"/release")) == "" || codeOf(b.get(first+"/release")) == "" {
+		t.Error("one of the tabs got no code")
+	}
+}
+
 // TestALinkWaits: the account of a foreign issuer is linked by an address that
 // is called after the password. Whose it becomes is not to be seen.
 func TestALinkWaits(t *testing.T) {

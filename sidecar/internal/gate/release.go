@@ -49,7 +49,7 @@ func (h *handler) done(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	rec, err := h.settle(r.Context(), id)
+	rec, err := h.settle(r, id)
 	switch {
 	case err != nil:
 		return err
@@ -159,7 +159,7 @@ func (h *handler) release(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	rec, err := h.settle(r.Context(), id)
+	rec, err := h.settle(r, id)
 	switch {
 	case err != nil:
 		return err
