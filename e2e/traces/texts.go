@@ -33,7 +33,7 @@ func Logs(dir string, keycloak ...string) (texts, broken []string, err error) {
 		}
 		for line := range strings.Lines(string(content)) {
 			if filepath.Base(file) == KeycloakLog {
-				texts = append(texts, clock.ReplaceAllString(line, ""))
+				texts = append(texts, frame.ReplaceAllString(clock.ReplaceAllString(line, ""), "$1)"))
 				continue
 			}
 			text, err := entry(line)
@@ -48,6 +48,10 @@ func Logs(dir string, keycloak ...string) (texts, broken []string, err error) {
 
 // clock is the time at the beginning of a line of Keycloak's.
 var clock = regexp.MustCompile(`^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ `)
+
+// frame is where in the program a call stands, in a stack of Java's: the number
+// is that of a line of source.
+var frame = regexp.MustCompile(`^(\s+at .*\([A-Za-z0-9_$]+\.java):\d+\)`)
 
 // entry is a line of Schleuse's without its time; as it is when it is no JSON.
 func entry(line string) (string, error) {

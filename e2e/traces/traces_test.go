@@ -46,7 +46,7 @@ func TestLogsAreReadWithoutTheirTime(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"schleuse-1.log":   `{"time":"2026-11-24T10:00:42Z","msg":"ready"}` + "\nnot JSON\n" + `{"msg":"cut`,
-		traces.KeycloakLog: "2026-11-24 10:00:42,0042 INFO ready\n",
+		traces.KeycloakLog: "2026-11-24 10:00:42,0042 INFO ready\n\tat a.b.Reader.read(Reader.java:0042)\nat 0042 (Reader.java:0042)\n",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -56,7 +56,7 @@ func TestLogsAreReadWithoutTheirTime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"INFO ready\n", `{"msg":"ready"}`, "not JSON\n", `{"msg":"cut`}, texts); diff != "" {
+	if diff := cmp.Diff([]string{"INFO ready\n", "\tat a.b.Reader.read(Reader.java)\n", "at 0042 (Reader.java:0042)\n", `{"msg":"ready"}`, "not JSON\n", `{"msg":"cut`}, texts); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff([]string{"not JSON\n"}, broken); diff != "" {
