@@ -46,6 +46,16 @@ type Registration struct {
 	NewPassword  Sealed `json:"new_password"`
 }
 
+// Ask is what the login is asked with before a phone is registered or unlocked
+// (PROTOCOL §7.2).
+type Ask struct {
+	ACR string `json:"acr_values"`
+	JKT string `json:"dpop_jkt"` // names the key of the phone that the proof is for
+}
+
+// Asks is what this phone has the login asked with.
+func (p *Phone) Asks() Ask { return Ask{"urn:schleuse:enrol", p.Key.Public().Thumbprint()} }
+
 // Enrol registers the phone with the access token of a login that asked for a
 // proof (PROTOCOL §7.2).
 func (p *Phone) Enrol(ctx context.Context, token, name, platform, password string) (Self, error) {

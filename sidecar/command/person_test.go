@@ -97,16 +97,16 @@ func liveIn(ctx context.Context, database, keys string) error {
 
 // register stores a phone.
 func register(ctx context.Context, s *store.Store, number member.KVNR, id account.ID) error {
-	now := time.Now()
+	now, phone := time.Now(), devicetest.NewPhone()
 	err := s.Permits().Give(ctx, device.Permit{
 		Session: account.SID("sid " + id), Client: "app", Account: id, Number: number, Kinds: []string{device.ByNect},
-		Proof: "proof of " + string(id), Given: now, Expires: now.Add(device.PermitLife),
+		Thumbprint: devicetest.Public(phone.Key).Thumbprint(), Proof: "proof of " + string(id), Given: now, Expires: now.Add(device.PermitLife),
 	})
 	if err != nil {
 		return err
 	}
 	_, err = s.Permits().Use(ctx, account.SID("sid "+id), "app", func(device.Permit, []device.Device) ([]device.Device, error) {
-		d := devicetest.NewPhone().Device(id, number, now)
+		d := phone.Device(id, number, now)
 		d.Push = device.Push{Channel: "fcm", Token: "hidden-content"}
 		return []device.Device{d}, nil
 	})

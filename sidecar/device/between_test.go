@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/schleuse/schleuse/sidecar/account"
 	"github.com/schleuse/schleuse/sidecar/device"
 	"github.com/schleuse/schleuse/sidecar/device/devicetest"
 )
@@ -33,6 +34,19 @@ func (s *between) Get(ctx context.Context, id device.ID) (device.Device, error) 
 func (s *between) Update(ctx context.Context, id device.ID, fn func(*device.Device) error) (device.Device, error) {
 	defer once(&s.afterUpdate)
 	return s.Store.Update(ctx, id, fn)
+}
+
+// swapped lets something happen before a permit is used.
+type swapped struct {
+	device.Permits
+	beforeUse func()
+}
+
+func (s *swapped) Use(ctx context.Context, sid account.SID, client string,
+	fn func(device.Permit, []device.Device) ([]device.Device, error),
+) (device.Device, error) {
+	once(&s.beforeUse)
+	return s.Permits.Use(ctx, sid, client, fn)
 }
 
 func TestWhatChangesWhileAPasswordIsChecked(t *testing.T) {

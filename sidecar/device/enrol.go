@@ -37,7 +37,7 @@ const maxTicket = 2048
 // and client, as long as their permit lasts. Nothing is stored. It returns
 // ErrNoPermit, ErrByCard, ErrTooMany, ErrNotCleared.
 func (s *Service) Begin(ctx context.Context, c Caller, key Key) (Ticket, error) {
-	p, err := s.permitted(ctx, c)
+	p, err := s.permitted(ctx, c, key)
 	if err != nil {
 		return Ticket{}, err
 	}
@@ -56,13 +56,13 @@ func (s *Service) Begin(ctx context.Context, c Caller, key Key) (Ticket, error) 
 	return Ticket{t.Device, b64.EncodeToString(s.Seals.Seal(plain, []byte(ticketPlace))), t.Expires}, nil
 }
 
-// permitted returns the permit of somebody who is cleared.
-func (s *Service) permitted(ctx context.Context, c Caller) (Permit, error) {
+// permitted returns the permit of somebody who is cleared, for this key.
+func (s *Service) permitted(ctx context.Context, c Caller, key Key) (Permit, error) {
 	p, err := s.Permits.Look(ctx, c.Session, c.Client)
 	if err != nil {
 		return Permit{}, err
 	}
-	if p.Account != c.Account {
+	if p.Account != c.Account || !p.fits(key) {
 		return Permit{}, ErrNoPermit
 	}
 	return p, s.cleared(ctx, c)
@@ -155,7 +155,7 @@ func (s *Service) Enrol(ctx context.Context, c Caller, key Key, m Message, newPa
 	if t.Device != m.Device {
 		return Device{}, ErrTicket
 	}
-	p, err := s.permitted(ctx, c)
+	p, err := s.permitted(ctx, c, key)
 	if err != nil {
 		return Device{}, err
 	}
@@ -197,7 +197,7 @@ func (s *Service) register(ctx context.Context, c Caller, d Device) error {
 	err := s.around(ctx, "device.register", d, func() error {
 		_, err := s.Permits.Use(ctx, c.Session, c.Client, func(p Permit, phones []Device) ([]Device, error) {
 			switch {
-			case p.Account != d.Account || p.Number != d.Number:
+			case p.Account != d.Account || p.Number != d.Number || !p.fits(d.Key):
 				return nil, ErrNoPermit
 			case slices.ContainsFunc(phones, func(o Device) bool { return o.ID == d.ID }):
 				return nil, ErrKeyUsed // the same ticket again: it must not make anything of the phone that is there
@@ -235,7 +235,7 @@ func (s *Service) Unlock(ctx context.Context, c Caller, id ID, key Key, m Messag
 	if _, err := s.readOrder(m, ToUnlock); err != nil {
 		return Device{}, err
 	}
-	p, err := s.permitted(ctx, c)
+	p, err := s.permitted(ctx, c, key)
 	if err != nil {
 		return Device{}, err
 	}
@@ -255,7 +255,7 @@ func (s *Service) unlock(ctx context.Context, c Caller, known Device, secret Sec
 		out, err = s.Permits.Use(ctx, c.Session, c.Client, func(p Permit, phones []Device) ([]Device, error) {
 			at := slices.IndexFunc(phones, func(d Device) bool { return d.ID == known.ID && d.Key == known.Key })
 			switch {
-			case !p.stands(phones):
+			case !p.stands(phones) || !p.fits(known.Key):
 				return nil, ErrNoPermit
 			case p.byCardAlone():
 				return nil, ErrByCard

@@ -10,7 +10,7 @@ import (
 var (
 	// ErrNoDevice: there is no such phone, or not of this person.
 	ErrNoDevice = errors.New("no such phone")
-	// ErrNoPermit: no permit for this session and client, or it was used, or
+	// ErrNoPermit: no permit for this session, client and key, or it was used, or
 	// its 15 minutes are over: the person proves who they are again.
 	ErrNoPermit = errors.New("no permit")
 	// ErrByCard: the health card alone does not open this way.

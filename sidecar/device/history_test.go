@@ -62,7 +62,11 @@ func (h *history) actions() map[string]func(*rapid.T) {
 	return map[string]func(*rapid.T){
 		"permit": func(t *rapid.T) {
 			kind := rapid.SampledFrom([]string{device.ByNect, device.ByCard}).Draw(t, "kind")
-			h.expect(t, h.Permit(t.Context(), kind))
+			key := devicetest.Public(h.Next)
+			if rapid.Bool().Draw(t, "for a phone that is there") {
+				key = devicetest.Public(h.pick(t).Key)
+			}
+			h.expect(t, h.PermitFor(t.Context(), key, kind))
 			if kind == device.ByCard {
 				h.cards++
 				return

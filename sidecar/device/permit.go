@@ -2,6 +2,7 @@ package device
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"slices"
 	"time"
@@ -31,7 +32,11 @@ type Permit struct {
 	Client  string // the OIDC client id
 	Account account.ID
 	Number  member.KVNR
-	Kinds   []string // what it rests on; none = nothing
+	// Thumbprint names the key of the phone that it is for (RFC 7638): the app
+	// said it before the proof (`dpop_jkt`, RFC 9449 section 10), so that nobody
+	// else who has the session's tokens takes the permit.
+	Thumbprint string
+	Kinds      []string // what it rests on; none = nothing
 	// Proof names what was proved, such as the attempt in which it was: at most
 	// 64 characters. One proof gives one permit.
 	Proof   string
@@ -45,6 +50,9 @@ func (p Permit) Validate() error {
 	if p.Session == "" || p.Client == "" || p.Account == "" || p.Number == "" {
 		errs = append(errs, errors.New("a permit without session, client, account or number"))
 	}
+	if raw, err := decode(p.Thumbprint); err != nil || len(raw) != sha256.Size {
+		errs = append(errs, errors.New("a permit for no key"))
+	}
 	if p.Proof == "" || len(p.Proof) > 64 {
 		errs = append(errs, errors.New("a permit without what was proved, or with a long name for it"))
 	}
@@ -56,6 +64,9 @@ func (p Permit) Validate() error {
 	}
 	return errors.Join(errs...)
 }
+
+// fits reports whether the permit is for the phone with this key.
+func (p Permit) fits(k Key) bool { return k != "" && p.Thumbprint == k.Thumbprint() }
 
 // byCardAlone reports whether nothing but the health card was seen.
 func (p Permit) byCardAlone() bool {

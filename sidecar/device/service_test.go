@@ -168,7 +168,7 @@ func TestWhoMayRegister(t *testing.T) {
 					continue
 				}
 				p, m, secret := begun(t, b)
-				must(t, b.Permit(t.Context(), c.kinds...))
+				must(t, b.PermitFor(t.Context(), devicetest.Public(p.Key), c.kinds...))
 				c.given(b)
 				_, err := b.Enrol(t.Context(), b.Caller(), devicetest.Public(p.Key), m, secret)
 				wantErr(t, err, c.want)
@@ -194,7 +194,8 @@ func disabled(b *devicetest.Bench) {
 func begun(t *testing.T, b *devicetest.Bench) (devicetest.Phone, device.Message, device.Sealed) {
 	t.Helper()
 	must(t, b.Permit(t.Context(), device.ByNect))
-	p := devicetest.Phone{Key: devicetest.NewKey()}
+	p := devicetest.Phone{Key: b.Next}
+	b.Next = devicetest.NewKey()
 	ticket, err := b.Begin(t.Context(), b.Caller(), devicetest.Public(p.Key))
 	must(t, err)
 	p.ID = ticket.Device
@@ -228,7 +229,7 @@ func TestARegistrationThatWasChanged(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := devicetest.NewBench(start)
 			must(t, b.Permit(t.Context(), device.ByNect))
-			p := devicetest.Phone{Key: devicetest.NewKey()}
+			p := devicetest.Phone{Key: b.Next}
 			ticket, err := b.Begin(t.Context(), b.Caller(), devicetest.Public(p.Key))
 			must(t, err)
 			p.ID = ticket.Device
@@ -287,7 +288,7 @@ func TestAWeakPasswordLeavesTicketAndPermit(t *testing.T) {
 	must(t, err)
 	_, err = b.Enrol(t.Context(), b.Caller(), key, m, secret)
 	wantErr(t, err, device.ErrNoPermit)
-	must(t, b.Permit(t.Context(), device.ByNect))
+	must(t, b.PermitFor(t.Context(), key, device.ByNect))
 	_, err = b.Enrol(t.Context(), b.Caller(), key, m, secret)
 	wantErr(t, err, device.ErrKeyUsed)
 	if d.ID != p.ID {
@@ -405,7 +406,7 @@ func TestUnlocking(t *testing.T) {
 		key := devicetest.Public(p.Key)
 		_, err := b.Unlock(t.Context(), b.Caller(), p.ID, key, m, secret)
 		wantErr(t, err, device.ErrNoPermit)
-		must(t, b.Permit(t.Context(), device.ByLetter))
+		must(t, b.PermitFor(t.Context(), devicetest.Public(p.Key), device.ByLetter))
 		_, err = b.Unlock(t.Context(), b.Caller(), p.ID, key, m, b.Keys.Secret(m, device.ForNewPassword, "short"))
 		wantErr(t, err, device.ErrWeak)
 		d, err := b.Unlock(t.Context(), b.Caller(), p.ID, key, m, secret)
@@ -424,14 +425,14 @@ func TestUnlocking(t *testing.T) {
 	t.Run("never by card", func(t *testing.T) {
 		b, p, m, secret := locked(t)
 		b.Settings.FirstPhoneByCard = true
-		must(t, b.Permit(t.Context(), device.ByCard))
+		must(t, b.PermitFor(t.Context(), devicetest.Public(p.Key), device.ByCard))
 		_, err := b.Unlock(t.Context(), b.Caller(), p.ID, devicetest.Public(p.Key), m, secret)
 		wantErr(t, err, device.ErrByCard)
 	})
 	t.Run("never a blocked one", func(t *testing.T) {
 		b, p, m, secret := locked(t)
 		must(t, b.Block(t.Context(), state(t, b, p.ID), p.ID))
-		must(t, b.Permit(t.Context(), device.ByNect))
+		must(t, b.PermitFor(t.Context(), devicetest.Public(p.Key), device.ByNect))
 		_, err := b.Unlock(t.Context(), b.Caller(), p.ID, devicetest.Public(p.Key), m, secret)
 		wantErr(t, err, device.ErrBlocked)
 	})
@@ -449,14 +450,14 @@ func TestUnlocking(t *testing.T) {
 	})
 	t.Run("not by another order", func(t *testing.T) {
 		b, p, _, _ := locked(t)
-		must(t, b.Permit(t.Context(), device.ByNect))
+		must(t, b.PermitFor(t.Context(), devicetest.Public(p.Key), device.ByNect))
 		m := p.Message(device.Order, p.Order(device.ToSetPIN, ""))
 		_, err := b.Unlock(t.Context(), b.Caller(), p.ID, devicetest.Public(p.Key), m, b.Keys.Secret(m, device.ForNewPassword, fresh))
 		wantErr(t, err, device.ErrMessage)
 	})
 	t.Run("not when the person is not cleared", func(t *testing.T) {
 		b, p, m, secret := locked(t)
-		must(t, b.Permit(t.Context(), device.ByNect))
+		must(t, b.PermitFor(t.Context(), devicetest.Public(p.Key), device.ByNect))
 		withdrawn(b)
 		_, err := b.Unlock(t.Context(), b.Caller(), p.ID, devicetest.Public(p.Key), m, secret)
 		wantErr(t, err, device.ErrNotCleared)
@@ -470,8 +471,8 @@ func TestThePermitOfABlockedPhone(t *testing.T) {
 		b, p := registered(t)
 		now := b.Clock()
 		permit := device.Permit{
-			Session: b.Session, Client: devicetest.Client, Account: devicetest.Erika, Number: devicetest.Number, Kinds: []string{device.ByPhone},
-			Proof: name, Given: now, Expires: now.Add(device.PermitLife),
+			Session: b.Session, Client: devicetest.Client, Account: devicetest.Erika, Number: devicetest.Number,
+			Thumbprint: devicetest.Public(b.Next).Thumbprint(), Kinds: []string{device.ByPhone}, Proof: name, Given: now, Expires: now.Add(device.PermitLife),
 		}
 		if !late {
 			must(t, b.Permits.Give(t.Context(), permit))
@@ -488,4 +489,27 @@ func TestThePermitOfABlockedPhone(t *testing.T) {
 		_, err := b.Register(t.Context())
 		must(t, err)
 	}
+}
+
+// A permit is for one key: whoever else holds the session's tokens takes
+// nothing with it, before the call and during it.
+func TestAPermitServesTheKeyItWasAskedFor(t *testing.T) {
+	b, p := registered(t)
+	must(t, b.Permit(t.Context(), device.ByNect))
+	thief := devicetest.NewKey()
+	_, err := b.Begin(t.Context(), b.Caller(), devicetest.Public(thief))
+	wantErr(t, err, device.ErrNoPermit)
+	m := p.Message(device.Order, p.Order(device.ToUnlock, ""))
+	secret := b.Keys.Secret(m, device.ForNewPassword, "Ebbe-und-Flut")
+	_, err = b.Unlock(t.Context(), b.Caller(), p.ID, devicetest.Public(p.Key), m, secret)
+	wantErr(t, err, device.ErrNoPermit)
+
+	next, m, secret := begun(t, b)
+	must(t, b.PermitFor(t.Context(), devicetest.Public(thief), device.ByNect)) // in place of the one that the ticket rests on
+	_, err = b.Enrol(t.Context(), b.Caller(), devicetest.Public(next.Key), m, secret)
+	wantErr(t, err, device.ErrNoPermit)
+	must(t, b.PermitFor(t.Context(), devicetest.Public(next.Key), device.ByNect))
+	b.Permits = &swapped{b.Permits, func() { must(t, b.PermitFor(t.Context(), devicetest.Public(thief), device.ByNect)) }}
+	_, err = b.Enrol(t.Context(), b.Caller(), devicetest.Public(next.Key), m, secret)
+	wantErr(t, err, device.ErrNoPermit)
 }

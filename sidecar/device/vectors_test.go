@@ -235,7 +235,7 @@ func (f file) bench(t *testing.T, key string) *devicetest.Bench {
 func (f file) understood(t *testing.T, m device.Message, purpose string, byBiometry bool) {
 	t.Helper()
 	b := f.bench(t, "device_key")
-	must(t, b.Permit(t.Context(), device.ByNect))
+	must(t, b.PermitFor(t.Context(), f.key(t, "device_key"), device.ByNect))
 	ctx, id, none, want := t.Context(), m.Device, device.Sealed{}, device.ErrSealed
 	var err error
 	switch device.Aim(purpose) {

@@ -24,7 +24,8 @@ type command struct {
 
 func commands() []command {
 	return []command{
-		{"enrol", "register this phone (--base, --token, --password, --name)", none, enrol},
+		{"key", "make a key for a new phone (--base), and say what the login is to be asked with", none, key},
+		{"enrol", "register this phone (--token, --password, --name)", none, enrol},
 		{"unlock", "give it another device password after a login (--token, --new)", none, unlock},
 		{"self", "what the server knows of this phone", none, self},
 		{"pin", "set the app's PIN (--password, --new)", none, setPIN},
@@ -55,6 +56,8 @@ func open(ctx context.Context, p *device.Phone, o *options) error {
 	}
 	return nil
 }
+
+func key(_ context.Context, p *device.Phone, _ *options) (any, error) { return p.Asks(), nil }
 
 func enrol(ctx context.Context, p *device.Phone, o *options) (any, error) {
 	return p.Enrol(ctx, o.token, o.name, o.platform, o.password)

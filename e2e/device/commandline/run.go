@@ -105,7 +105,7 @@ func read(args []string) (*options, []string, error) {
 	f.SetOutput(io.Discard)
 	f.StringVar(&o.state, "state", "phone.json", "file of this phone, for its owner alone")
 	f.StringVar(&o.base, "base", "", "address of the Device API, for a new phone")
-	f.StringVar(&o.token, "token", os.Getenv("DEVICE_TOKEN"), "access token of a login with acr_values=urn:schleuse:enrol ($DEVICE_TOKEN)")
+	f.StringVar(&o.token, "token", os.Getenv("DEVICE_TOKEN"), "access token of a login that was asked with what key answers ($DEVICE_TOKEN)")
 	f.StringVar(&o.password, "password", os.Getenv("DEVICE_PASSWORD"), "2FA device password ($DEVICE_PASSWORD)")
 	f.StringVar(&o.pin, "pin", os.Getenv("DEVICE_PIN"), "PIN of the app ($DEVICE_PIN)")
 	f.StringVar(&o.next, "new", os.Getenv("DEVICE_NEW"), "the new secret of passwd, pin, login-password ($DEVICE_NEW)")

@@ -170,8 +170,8 @@ func (w *suiteWorld) enrol(t *testing.T) device.Device {
 	d := devicetest.NewPhone().Device(Erika, Number, now)
 	sid := account.SID("sid " + string(d.ID))
 	must(t, w.Permits.Give(t.Context(), device.Permit{
-		Session: sid, Client: "app", Account: Erika, Number: Number, Kinds: []string{device.ByNect}, Proof: "proof " + string(d.ID),
-		Given: now, Expires: now.Add(device.PermitLife),
+		Session: sid, Client: "app", Account: Erika, Number: Number, Kinds: []string{device.ByNect},
+		Thumbprint: d.Key.Thumbprint(), Proof: "proof " + string(d.ID), Given: now, Expires: now.Add(device.PermitLife),
 	}))
 	_, err := w.Permits.Use(t.Context(), sid, "app", func(device.Permit, []device.Device) ([]device.Device, error) {
 		return []device.Device{d}, nil

@@ -2,6 +2,7 @@ package devicetest
 
 import (
 	"context"
+	"crypto/ecdsa"
 	"errors"
 	"io"
 	"log/slog"
@@ -46,6 +47,8 @@ type Bench struct {
 	Pushed  *Pushes
 	Keys    *Keys
 	Session account.SID // hers
+	// Next is the key that Permit is for, and that Register gives its phone.
+	Next *ecdsa.PrivateKey
 
 	mu     sync.Mutex
 	now    time.Time
@@ -61,7 +64,7 @@ func NewBench(now time.Time) *Bench {
 	if err := b.Realm.Grant(context.Background(), Erika); err != nil {
 		panic(err)
 	}
-	b.Session = b.Realm.SignIn(Erika)
+	b.Session, b.Next = b.Realm.SignIn(Erika), NewKey()
 	b.Phones, b.Entries = &Store{Now: b.Clock}, &audittest.Log{Now: b.Clock}
 	b.Service = &device.Service{
 		Store: b.Phones, Permits: b.Phones, Hasher: &device.Hasher{Peppers: b.Keys, Params: Params()}, Opener: b.Keys, Seals: b.Keys,
@@ -103,18 +106,23 @@ func (b *Bench) Caller() device.Caller {
 	return device.Caller{Account: Erika, Session: b.Session, Client: Client}
 }
 
-// Permit gives a permit that rests on these kinds of proof.
+// Permit gives a permit for the next phone, that rests on these kinds of proof.
 func (b *Bench) Permit(ctx context.Context, kinds ...string) error {
+	return b.PermitFor(ctx, Public(b.Next), kinds...)
+}
+
+// PermitFor gives a permit for the phone with this key.
+func (b *Bench) PermitFor(ctx context.Context, key device.Key, kinds ...string) error {
 	now := b.Clock()
 	return b.Permits.Give(ctx, device.Permit{
-		Session: b.Session, Client: Client, Account: Erika, Number: Number, Kinds: kinds, Proof: string(device.NewID()),
-		Given: now, Expires: now.Add(device.PermitLife),
+		Session: b.Session, Client: Client, Account: Erika, Number: Number, Thumbprint: key.Thumbprint(),
+		Kinds: kinds, Proof: string(device.NewID()), Given: now, Expires: now.Add(device.PermitLife),
 	})
 }
 
 // Register registers a phone as an app does, with the permit that is there.
 func (b *Bench) Register(ctx context.Context) (Phone, error) {
-	p := Phone{Key: NewKey()}
+	p := Phone{Key: b.Next}
 	t, err := b.Begin(ctx, b.Caller(), Public(p.Key))
 	if err != nil {
 		return p, err
@@ -122,6 +130,9 @@ func (b *Bench) Register(ctx context.Context) (Phone, error) {
 	p.ID = t.Device
 	m := p.Message(device.Registration, p.Registration(t.Text))
 	_, err = b.Enrol(ctx, b.Caller(), Public(p.Key), m, b.Keys.Secret(m, device.ForNewPassword, Password))
+	if err == nil {
+		b.Next = NewKey()
+	}
 	return p, err
 }
 

@@ -128,10 +128,13 @@ func race(t *testing.T, n int, want error, fn func(i int) error) int {
 	return succeeded
 }
 
+// anyKey is the thumbprint of a key that nobody uses.
+func anyKey() string { return Public(NewKey()).Thumbprint() }
+
 func (w *world) permit(sid account.SID) device.Permit {
 	now := w.clock()
 	return device.Permit{
-		Session: sid, Client: "app", Account: erika, Number: number, Kinds: []string{device.ByNect},
+		Session: sid, Client: "app", Account: erika, Number: number, Thumbprint: anyKey(), Kinds: []string{device.ByNect},
 		Proof: "attempt-" + string(device.NewID()), Given: now, Expires: now.Add(device.PermitLife),
 	}
 }

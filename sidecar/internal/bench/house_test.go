@@ -115,14 +115,14 @@ func (h *house) people(n int) []*person {
 func (h *house) register(ctx context.Context, p *person) error {
 	now := h.devices.Now()
 	caller := device.Caller{Account: p.id, Session: h.realm.SignIn(p.id), Client: devicetest.Client}
+	p.phone = devicetest.Phone{Key: devicetest.NewKey()}
 	err := h.store.Permits().Give(ctx, device.Permit{
 		Session: caller.Session, Client: caller.Client, Account: p.id, Number: p.number, Kinds: []string{device.ByNect},
-		Proof: string(device.NewID()), Given: now, Expires: now.Add(device.PermitLife),
+		Thumbprint: devicetest.Public(p.phone.Key).Thumbprint(), Proof: string(device.NewID()), Given: now, Expires: now.Add(device.PermitLife),
 	})
 	if err != nil {
 		return err
 	}
-	p.phone = devicetest.Phone{Key: devicetest.NewKey()}
 	ticket, err := h.devices.Begin(ctx, caller, devicetest.Public(p.phone.Key))
 	if err != nil {
 		return err

@@ -262,7 +262,7 @@ func (f *face) holder(i int) *phones.Key {
 	}
 	permit := device.Permit{
 		Session: account.SID("sid-" + d.ID), Client: "kundenapp", Account: d.Account, Number: d.Number, Kinds: []string{device.ByNect},
-		Proof: string(d.ID), Given: now, Expires: now.Add(device.PermitLife),
+		Thumbprint: known.Thumbprint(), Proof: string(d.ID), Given: now, Expires: now.Add(device.PermitLife),
 	}
 	ok(f.b, f.store.Permits().Give(f.b.Context(), permit))
 	_, err = f.store.Permits().Use(f.b.Context(), permit.Session, permit.Client, func(device.Permit, []device.Device) ([]device.Device, error) {

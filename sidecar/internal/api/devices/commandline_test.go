@@ -32,7 +32,6 @@ func TestAPhoneOnTheCommandLine(t *testing.T) {
 		}
 	}
 	sid := w.Realm.SignIn(erika)
-	w.permit(erika, approvaltest.Number, sid, "kundenapp")
 	run(2, "fly")
 	run(2, "show")
 	run(2, "self", "x")
@@ -41,6 +40,16 @@ func TestAPhoneOnTheCommandLine(t *testing.T) {
 		t.Errorf("help: %s", help)
 	}
 	run(1, "self") // no phone yet
+	var asked struct {
+		Key string `json:"dpop_jkt"`
+	}
+	field(run(0, "key", "--base", w.base), &asked)
+	made, err := phones.Load(state)
+	w.ok(err)
+	if want := made.Key.Public().Thumbprint(); asked.Key != want {
+		t.Errorf("key %q, want %q", asked.Key, want)
+	}
+	w.permit(made, sid)
 	run(0, "enrol", "--base", w.base, "--token", w.token(erika, sid, nil), "--password", password, "--name", "Skript")
 	run(0, "pin", "--password", password, "--new", pin)
 	run(0, "rotate", "--password", password)

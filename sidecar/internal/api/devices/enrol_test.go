@@ -23,65 +23,69 @@ func TestWhoMayRegister(t *testing.T) {
 	}
 	tests := []struct {
 		name, want string
-		do         func(w *world, sid account.SID) error
+		do         func(w *world, p *phones.Phone, sid account.SID) error
 	}{
-		{"nobody without a proof", "enrolment_required", func(w *world, sid account.SID) error {
-			return register(w, w.blank(), w.token(erika, sid, nil))
-		}},
-		{"not with another session's proof", "enrolment_required", func(w *world, sid account.SID) error {
-			w.permit(erika, approvaltest.Number, w.Realm.SignIn(erika), "kundenapp")
-			return register(w, w.blank(), w.token(erika, sid, nil))
-		}},
-		{"not with another client's proof", "enrolment_required", func(w *world, sid account.SID) error {
-			w.permit(erika, approvaltest.Number, sid, "other")
-			return register(w, w.blank(), w.token(erika, sid, nil))
-		}},
-		{"not with another person's proof", "enrolment_required", func(w *world, sid account.SID) error {
-			w.permit(maxim, "B123456782", sid, "kundenapp")
-			return register(w, w.blank(), w.token(erika, sid, nil))
-		}},
-		{"no client but those that may", "token_invalid", func(w *world, sid account.SID) error {
-			w.permit(erika, approvaltest.Number, sid, "webcenter")
-			return register(w, w.blank(), w.token(erika, sid, map[string]any{"azp": "webcenter"}))
-		}},
-		{"not after 15 minutes", "enrolment_required", func(w *world, sid account.SID) error {
-			w.permit(erika, approvaltest.Number, sid, "kundenapp")
-			w.Pass(device.PermitLife)
-			return register(w, w.blank(), w.token(erika, sid, nil))
-		}},
-		{"not twice", "enrolment_required", func(w *world, sid account.SID) error {
-			w.permit(erika, approvaltest.Number, sid, "kundenapp")
-			w.ok(register(w, w.blank(), w.token(erika, sid, nil)))
-			return register(w, w.blank(), w.token(erika, sid, nil))
-		}},
-		{"not who is not identified", "not_identified", func(w *world, sid account.SID) error {
-			w.permit(erika, approvaltest.Number, sid, "kundenapp")
-			w.ok(w.Realm.Withdraw(t.Context(), erika))
-			return register(w, w.blank(), w.token(erika, sid, nil))
-		}},
-		{"not in a session that is over", "not_identified", func(w *world, sid account.SID) error {
-			w.permit(erika, approvaltest.Number, sid, "kundenapp")
-			w.ok(w.Realm.End(t.Context(), sid))
-			return register(w, w.blank(), w.token(erika, sid, nil))
-		}},
-		{"not with a key that is registered", "key_in_use", func(w *world, sid account.SID) error {
-			p := w.fresh(erika, approvaltest.Number)
-			w.permit(erika, approvaltest.Number, sid, "kundenapp")
+		{"nobody without a proof", "enrolment_required", func(w *world, p *phones.Phone, sid account.SID) error {
 			return register(w, p, w.token(erika, sid, nil))
 		}},
-		{"no more phones than the limit", "device_limit", func(w *world, sid account.SID) error {
-			w.service.Settings.Limit = 1 // there is one already
-			w.permit(erika, approvaltest.Number, sid, "kundenapp")
+		{"not with another session's proof", "enrolment_required", func(w *world, p *phones.Phone, sid account.SID) error {
+			w.permit(p, w.Realm.SignIn(erika))
+			return register(w, p, w.token(erika, sid, nil))
+		}},
+		{"not with a proof for another key", "enrolment_required", func(w *world, p *phones.Phone, sid account.SID) error {
+			w.permit(w.blank(), sid)
+			return register(w, p, w.token(erika, sid, nil))
+		}},
+		{"not with another client's proof", "enrolment_required", func(w *world, p *phones.Phone, sid account.SID) error {
+			w.give(p, erika, approvaltest.Number, sid, func(g *device.Permit) { g.Client = "other" })
+			return register(w, p, w.token(erika, sid, nil))
+		}},
+		{"not with another person's proof", "enrolment_required", func(w *world, p *phones.Phone, sid account.SID) error {
+			w.give(p, maxim, "B123456782", sid)
+			return register(w, p, w.token(erika, sid, nil))
+		}},
+		{"no client but those that may", "token_invalid", func(w *world, p *phones.Phone, sid account.SID) error {
+			w.give(p, erika, approvaltest.Number, sid, func(g *device.Permit) { g.Client = "webcenter" })
+			return register(w, p, w.token(erika, sid, map[string]any{"azp": "webcenter"}))
+		}},
+		{"not after 15 minutes", "enrolment_required", func(w *world, p *phones.Phone, sid account.SID) error {
+			w.permit(p, sid)
+			w.Pass(device.PermitLife)
+			return register(w, p, w.token(erika, sid, nil))
+		}},
+		{"not twice", "enrolment_required", func(w *world, p *phones.Phone, sid account.SID) error {
+			w.permit(p, sid)
+			w.ok(register(w, p, w.token(erika, sid, nil)))
 			return register(w, w.blank(), w.token(erika, sid, nil))
 		}},
-		{"not with a weak password", "password_weak", func(w *world, sid account.SID) error {
-			w.permit(erika, approvaltest.Number, sid, "kundenapp")
-			_, err := w.blank().Enrol(t.Context(), w.token(erika, sid, nil), "Telefon", "ios", "kurz")
+		{"not who is not identified", "not_identified", func(w *world, p *phones.Phone, sid account.SID) error {
+			w.permit(p, sid)
+			w.ok(w.Realm.Withdraw(t.Context(), erika))
+			return register(w, p, w.token(erika, sid, nil))
+		}},
+		{"not in a session that is over", "not_identified", func(w *world, p *phones.Phone, sid account.SID) error {
+			w.permit(p, sid)
+			w.ok(w.Realm.End(t.Context(), sid))
+			return register(w, p, w.token(erika, sid, nil))
+		}},
+		{"not with a key that is registered", "key_in_use", func(w *world, p *phones.Phone, sid account.SID) error {
+			p = w.fresh(erika, approvaltest.Number)
+			w.permit(p, sid)
+			return register(w, p, w.token(erika, sid, nil))
+		}},
+		{"no more phones than the limit", "device_limit", func(w *world, p *phones.Phone, sid account.SID) error {
+			w.service.Settings.Limit = 1 // there is one already
+			w.permit(p, sid)
+			return register(w, p, w.token(erika, sid, nil))
+		}},
+		{"not with a weak password", "password_weak", func(w *world, p *phones.Phone, sid account.SID) error {
+			w.permit(p, sid)
+			_, err := p.Enrol(t.Context(), w.token(erika, sid, nil), "Telefon", "ios", "kurz")
 			return err
 		}},
-		{"not without a name", "malformed", func(w *world, sid account.SID) error {
-			w.permit(erika, approvaltest.Number, sid, "kundenapp")
-			_, err := w.blank().Enrol(t.Context(), w.token(erika, sid, nil), "", "ios", password)
+		{"not without a name", "malformed", func(w *world, p *phones.Phone, sid account.SID) error {
+			w.permit(p, sid)
+			_, err := p.Enrol(t.Context(), w.token(erika, sid, nil), "", "ios", password)
 			return err
 		}},
 	}
@@ -90,7 +94,7 @@ func TestWhoMayRegister(t *testing.T) {
 			w := newWorld(t)
 			before, err := w.Phones.Of(t.Context(), erika)
 			w.ok(err)
-			err = tt.do(w, w.Realm.SignIn(erika))
+			err = tt.do(w, w.blank(), w.Realm.SignIn(erika))
 			w.refused(err, tt.want)
 			after, err := w.Phones.Of(t.Context(), erika)
 			w.ok(err)
@@ -104,8 +108,8 @@ func TestWhoMayRegister(t *testing.T) {
 func TestTokensThatRegisterNoPhone(t *testing.T) {
 	w := newWorld(t)
 	sid := w.Realm.SignIn(erika)
-	w.permit(erika, approvaltest.Number, sid, "kundenapp")
 	p := w.blank()
+	w.permit(p, sid)
 	for name, changes := range map[string]map[string]any{
 		"for another audience":          {"aud": "account"},
 		"of another issuer":             {"iss": "https://evil.example"},
@@ -145,9 +149,9 @@ func TestTokensThatRegisterNoPhone(t *testing.T) {
 func TestATicketServesItsSessionClientAndKey(t *testing.T) {
 	w := newWorld(t)
 	sid := w.Realm.SignIn(erika)
-	w.permit(erika, approvaltest.Number, sid, "kundenapp")
 	token := w.token(erika, sid, nil)
 	p, q := w.blank(), w.blank()
+	w.permit(p, sid)
 	ticket, err := p.Begin(t.Context(), token)
 	w.ok(err)
 	body, err := p.Register(ticket, "Telefon", "ios", password)
@@ -162,7 +166,7 @@ func TestATicketServesItsSessionClientAndKey(t *testing.T) {
 	w.refused(err, "ticket")
 
 	other := w.Realm.SignIn(erika)
-	w.permit(erika, approvaltest.Number, other, "kundenapp")
+	w.permit(p, other)
 	_, err = p.Finish(t.Context(), w.token(erika, other, nil), body)
 	w.refused(err, "ticket")
 
@@ -198,7 +202,7 @@ func TestALockedPhoneIsUnlockedByAProofAlone(t *testing.T) {
 	token := w.token(erika, sid, nil)
 	_, err := p.Unlock(t.Context(), token, "Ebbe und Flut")
 	w.refused(err, "enrolment_required")
-	w.permit(erika, approvaltest.Number, sid, "kundenapp")
+	w.permit(p, sid)
 	thief := w.blank()
 	thief.ID = p.ID
 	_, err = thief.Unlock(t.Context(), token, "Ebbe und Flut")

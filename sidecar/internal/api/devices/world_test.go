@@ -127,17 +127,24 @@ func (w *world) token(who account.ID, sid account.SID, changes map[string]any) s
 	return w.issuer.Sign("JWT", claims)
 }
 
-// permit is what the gate gives after an identification.
-func (w *world) permit(who account.ID, number string, sid account.SID, client string) {
+// permit is what the gate gives to Erika's app after an identification.
+func (w *world) permit(p *phones.Phone, sid account.SID) {
+	w.t.Helper()
+	w.give(p, erika, approvaltest.Number, sid)
+}
+
+// give gives somebody's app a permit for this phone.
+func (w *world) give(p *phones.Phone, who account.ID, number string, sid account.SID, change ...func(*device.Permit)) {
 	w.t.Helper()
 	now := w.Clock()
-	err := w.Phones.Give(w.t.Context(), device.Permit{
-		Session: sid, Client: client, Account: who, Number: member.KVNR(number),
+	permit := device.Permit{
+		Session: sid, Client: "kundenapp", Account: who, Number: member.KVNR(number), Thumbprint: p.Key.Public().Thumbprint(),
 		Kinds: []string{device.ByNect}, Proof: string(device.NewID()), Given: now, Expires: now.Add(device.PermitLife),
-	})
-	if err != nil {
-		w.t.Fatal(err)
 	}
+	for _, c := range change {
+		c(&permit)
+	}
+	w.ok(w.Phones.Give(w.t.Context(), permit))
 }
 
 // blank is a phone that nobody registered.
@@ -163,8 +170,8 @@ func (w *world) enrolled() *phones.Phone {
 func (w *world) fresh(who account.ID, number string) *phones.Phone {
 	w.t.Helper()
 	sid := w.Realm.SignIn(who)
-	w.permit(who, number, sid, "kundenapp")
 	p := w.blank()
+	w.give(p, who, number, sid)
 	if _, err := p.Enrol(w.t.Context(), w.token(who, sid, nil), "Telefon", "android", password); err != nil {
 		w.t.Fatal(err)
 	}

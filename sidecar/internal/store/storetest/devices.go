@@ -16,7 +16,7 @@ import (
 func permit(p store.Person, sid account.SID) device.Permit {
 	return device.Permit{
 		Session: sid, Client: "app", Account: p.Accounts[0], Number: p.Number, Kinds: []string{device.ByNect},
-		Proof: "attempt of " + string(sid), Given: start, Expires: start.Add(device.PermitLife),
+		Thumbprint: devicetest.Public(devicetest.NewKey()).Thumbprint(), Proof: "attempt of " + string(sid), Given: start, Expires: start.Add(device.PermitLife),
 	}
 }
 
