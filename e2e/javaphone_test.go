@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/schleuse/schleuse/e2e/device"
 	"github.com/schleuse/schleuse/e2e/device/java"
 	"github.com/schleuse/schleuse/sidecar/client"
 )
@@ -20,6 +21,7 @@ type javaPhone struct {
 	*appUser
 	classes java.Classes
 	dir     string
+	asks    device.Ask
 }
 
 // javaSelf is what the phone says of itself.
@@ -37,16 +39,29 @@ func (u *appUser) javaPhone() *javaPhone {
 	if err != nil {
 		u.t.Fatal(err)
 	}
-	p := &javaPhone{u, classes, dir}
+	p := &javaPhone{appUser: u, classes: classes, dir: dir}
 	p.write("password", devicePassword)
 	p.write("wrong", "nicht-das-Wort-1")
 	p.write("pin", devicePIN)
-	p.write("token", u.token())
-	p.must(nil, "enrol", "--base", theatre.Ports.GateURL()+"/schleuse/device/v1", "--name", "Telefon von Jördis",
+	p.must(&p.asks, "key", "--base", theatre.Ports.GateURL()+"/schleuse/device/v1")
+	p.write("token", u.token(p))
+	p.must(nil, "enrol", "--name", "Telefon von Jördis",
 		"--platform", "android", "--token-file", p.file("token"), "--password-file", p.file("password"))
 	p.must(nil, "set-pin", "--password-file", p.file("password"), "--pin-file", p.file("pin"))
 	p.must(nil, "open", "--pin-file", p.file("pin"))
 	return p
+}
+
+// Asks implements keyed.
+func (p *javaPhone) Asks() device.Ask { return p.asks }
+
+// ProvesTo implements keyed.
+func (p *javaPhone) ProvesTo(tokenEndpoint string) (string, error) {
+	var made struct{ DPoP string }
+	if word := p.run(&made, "proof", "--url", tokenEndpoint); word != "" {
+		return "", errors.New(word)
+	}
+	return made.DPoP, nil
 }
 
 func (p *javaPhone) file(name string) string { return filepath.Join(p.dir, name) }
@@ -198,7 +213,7 @@ func TestAJavaPhoneChangesKeyAndPassword(t *testing.T) {
 		t.Errorf("the right one after five wrong: %q", refusal)
 	}
 	u.losesLetter()
-	p.write("token", u.token())
+	p.write("token", u.token(p))
 	p.must(&after, "unlock", "--token-file", p.file("token"), "--new-password-file", p.file("password"))
 	if after.State != "active" {
 		t.Errorf("unlocked %+v", after)

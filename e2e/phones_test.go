@@ -23,7 +23,6 @@ import (
 const (
 	devicePassword = "Mein-Geraete-Wort-7"
 	devicePIN      = "246810"
-	forPhone       = "urn:schleuse:enrol"
 
 	askOldPhone = "Haben Sie Ihr bisheriges Smartphone zur Hand?"
 	sayConfirm  = "Bitte bestätigen Sie in der Kunden-App"
@@ -153,14 +152,27 @@ func (u *appUser) vouches(page *visitor.Page) error {
 	return err
 }
 
+// keyed is a phone that has a key already, to which a login is bound.
+type keyed interface {
+	Asks() device.Ask
+	ProvesTo(tokenEndpoint string) (string, error)
+}
+
 // token signs in for a phone.
-func (u *appUser) token() string {
+func (u *appUser) token(p keyed) string {
 	u.t.Helper()
-	token, err := u.signsIn(url.Values{"acr_values": {forPhone}})
+	u.app.Proves = p.ProvesTo
+	defer func() { u.app.Proves = nil }()
+	token, err := u.signsIn(asking(p))
 	if err != nil {
 		u.t.Fatal(err)
 	}
 	return token
+}
+
+// asking are the parameters of a login for a phone.
+func asking(p keyed) url.Values {
+	return url.Values{"acr_values": {p.Asks().ACR}, "dpop_jkt": {p.Asks().JKT}}
 }
 
 // newPhone is one that is not registered yet.
@@ -177,7 +189,7 @@ func (u *appUser) newPhone() *device.Phone {
 func (u *appUser) phone() *device.Phone {
 	u.t.Helper()
 	p := u.newPhone()
-	if _, err := p.Enrol(u.t.Context(), u.token(), "Telefon", "other", devicePassword); err != nil {
+	if _, err := p.Enrol(u.t.Context(), u.token(p), "Telefon", "other", devicePassword); err != nil {
 		u.t.Fatal(err)
 	}
 	if err := p.SetPIN(u.t.Context(), devicePassword, devicePIN); err != nil {
@@ -328,7 +340,7 @@ func TestTheThiefGetsNoPhone(t *testing.T) {
 	if _, err := own.Enrol(t.Context(), plain, "Beute", "other", devicePassword); !device.Is(err, "enrolment_required") {
 		t.Errorf("registered with a plain login: %v", err)
 	}
-	request := thief.app.Begin(url.Values{"acr_values": {forPhone}})
+	request := thief.app.Begin(asking(own))
 	page, err := thief.browser.Open(t.Context(), request.URL, thief.app.RedirectURI)
 	if err != nil || page.Next != nil || page.Title() != askOldPhone {
 		t.Fatalf("asked for a phone the thief stands at %q, %v", page.Title(), err)

@@ -111,7 +111,7 @@ func (p *Phone) send(ctx context.Context, c Call) (*http.Response, error) {
 		request.Header.Set("Content-Type", "application/json")
 	}
 	if c.Token != "" {
-		request.Header.Set("Authorization", "Bearer "+c.Token)
+		request.Header.Set("Authorization", "DPoP "+c.Token)
 	}
 	if opened := p.opened(); c.Opened && opened != "" {
 		request.Header.Set("Schleuse-Opened", opened)

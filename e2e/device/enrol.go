@@ -2,6 +2,7 @@ package device
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"net/http"
 )
@@ -55,6 +56,14 @@ type Ask struct {
 
 // Asks is what this phone has the login asked with.
 func (p *Phone) Asks() Ask { return Ask{"urn:schleuse:enrol", p.Key.Public().Thumbprint()} }
+
+// ProvesTo makes the DPoP header of the call that redeems the login's code at
+// the token endpoint (PROTOCOL §7.2).
+func (p *Phone) ProvesTo(tokenEndpoint string) (string, error) {
+	return p.Key.Sign(map[string]any{"typ": "dpop+jwt", "alg": "ES256", "jwk": p.Key.Public()}, map[string]any{
+		"jti": rand.Text(), "htm": http.MethodPost, "htu": tokenEndpoint, "iat": p.now(),
+	})
+}
 
 // Enrol registers the phone with the access token of a login that asked for a
 // proof (PROTOCOL §7.2).

@@ -20,6 +20,9 @@ type App struct {
 	ID, Secret  string // an empty Secret is a public client
 	RedirectURI string
 	HTTP        *http.Client // the back channel
+	// Proves makes the DPoP header (RFC 9449) of a call of the token endpoint at
+	// this address; nil: the app has no key.
+	Proves func(endpoint string) (string, error)
 }
 
 // Request is an authorization request under way.
@@ -96,6 +99,13 @@ func (a App) PostJSON(ctx context.Context, name string, form url.Values, out any
 		return 0, err
 	}
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if a.Proves != nil && name == "token" {
+		proof, err := a.Proves(a.endpoint(name))
+		if err != nil {
+			return 0, err
+		}
+		request.Header.Set("DPoP", proof)
+	}
 	response, err := a.HTTP.Do(request)
 	if err != nil {
 		return 0, err

@@ -25,6 +25,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"key", "make a key for a new phone (--base), and say what the login is to be asked with", none, key},
+		{"proof", "make the DPoP header with which the login's code is redeemed (--url)", none, proof},
 		{"enrol", "register this phone (--token, --password, --name)", none, enrol},
 		{"unlock", "give it another device password after a login (--token, --new)", none, unlock},
 		{"self", "what the server knows of this phone", none, self},
@@ -58,6 +59,11 @@ func open(ctx context.Context, p *device.Phone, o *options) error {
 }
 
 func key(_ context.Context, p *device.Phone, _ *options) (any, error) { return p.Asks(), nil }
+
+func proof(_ context.Context, p *device.Phone, o *options) (any, error) {
+	made, err := p.ProvesTo(o.url)
+	return map[string]string{"dpop": made}, err
+}
 
 func enrol(ctx context.Context, p *device.Phone, o *options) (any, error) {
 	return p.Enrol(ctx, o.token, o.name, o.platform, o.password)

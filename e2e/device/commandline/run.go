@@ -91,7 +91,8 @@ func choose(o *options, words []string) (command, error) {
 
 // options are what the command line says.
 type options struct {
-	state, base, token, name, platform    string
+	state, base, url                      string
+	token, name, platform                 string
 	password, pin, next, code, reason, id string
 	channel, pushToken, mark, before      string
 	wait, limit                           int
@@ -105,6 +106,7 @@ func read(args []string) (*options, []string, error) {
 	f.SetOutput(io.Discard)
 	f.StringVar(&o.state, "state", "phone.json", "file of this phone, for its owner alone")
 	f.StringVar(&o.base, "base", "", "address of the Device API, for a new phone")
+	f.StringVar(&o.url, "url", "", "address of the login's token endpoint")
 	f.StringVar(&o.token, "token", os.Getenv("DEVICE_TOKEN"), "access token of a login that was asked with what key answers ($DEVICE_TOKEN)")
 	f.StringVar(&o.password, "password", os.Getenv("DEVICE_PASSWORD"), "2FA device password ($DEVICE_PASSWORD)")
 	f.StringVar(&o.pin, "pin", os.Getenv("DEVICE_PIN"), "PIN of the app ($DEVICE_PIN)")

@@ -108,7 +108,7 @@ final class Calls {
             headers.put("Content-Type", "application/json");
         }
         if (call.token() != null) {
-            headers.put("Authorization", "Bearer " + call.token());
+            headers.put("Authorization", "DPoP " + call.token());
         }
         if (opened != null) {
             headers.put("Schleuse-Opened", opened);

@@ -11,7 +11,9 @@ import java.security.GeneralSecurityException;
  * problem to the standard error and ends with {@value #REFUSED}.
  *
  * <pre>
- * enrol        --base URL --token-file F --name NAME [--platform other] --password-file F
+ * key          --base URL
+ * proof        --url TOKEN-ENDPOINT
+ * enrol        --token-file F --name NAME [--platform other] --password-file F
  * set-pin      --password-file F --pin-file F
  * open         --pin-file F | --biometric
  * inbox        [--wait SECONDS] [--mark MARK]
@@ -43,7 +45,7 @@ public final class Main {
     private Main(Arguments arguments) throws IOException, GeneralSecurityException {
         this.arguments = arguments;
         state = State.load(Path.of(arguments.required("--state")));
-        if (arguments.word(0).equals("enrol")) {
+        if (arguments.word(0).equals("key")) {
             state.base = arguments.required("--base");
             state.key = SoftwareKey.generate();
             state.save();
@@ -98,6 +100,10 @@ public final class Main {
     private JsonObject command(String name)
             throws IOException, GeneralSecurityException, ProblemException, UntrustedException {
         switch (name) {
+            case "key":
+                return phone.asks();
+            case "proof":
+                return new JsonObject().with("dpop", phone.provesTo(arguments.required("--url")));
             case "enrol":
             case "unlock":
                 return identified(name);

@@ -51,9 +51,19 @@ public final class Phone {
         JsonObject body(Sealer sealer) throws GeneralSecurityException;
     }
 
+    /** What the login is asked with before {@link #enrol} and {@link #unlock} (§7.2): the proof is for this key. */
+    public JsonObject asks() {
+        return new JsonObject().with("acr_values", "urn:schleuse:enrol").with("dpop_jkt", key.publicKey().thumbprint());
+    }
+
+    /** The header {@code DPoP} of the call that redeems the login's code (§7.2). */
+    public String provesTo(String tokenEndpoint) throws GeneralSecurityException {
+        return Proof.of(key, "POST", tokenEndpoint, null, null, null);
+    }
+
     /**
-     * Registers the phone (§7.2). The person has just logged in with {@code acr_values=urn:schleuse:enrol}.
-     * On Android the key is made before this, and its alias kept at once: an answer may be lost.
+     * Registers the phone (§7.2). The person has just logged in, asked with {@link #asks}. On Android the key's
+     * alias is kept before that: the login may take long, and an answer may be lost.
      *
      * @return the device
      */
