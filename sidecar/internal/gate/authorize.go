@@ -126,7 +126,9 @@ func (h *handler) remember(x *exchange) {
 		x.known = x.tab.Kind == plain
 	}
 	x.tab.Client, x.tab.At = x.client, h.Now().Unix()
-	x.tab.Enrol = x.ask.Enrols() || x.push != nil && x.push.Enrol
+	if x.tab.JKT = x.ask.JKT(); x.push != nil {
+		x.tab.JKT = x.push.JKT
+	}
 	if x.ask.Object == wire.NoObject {
 		x.tab.Query = x.ask.Again(!x.acting).Encode()
 	}

@@ -16,11 +16,13 @@ import (
 )
 
 // An app that wants to register, unlock or replace a phone asks for it with
-// wire.EnrolACR in acr_values. Keycloak never sees it. The login's answer is held
-// until the person has proved once more who they are; then the session has a
-// permit, which the device API takes once. A session that asks for nothing
-// gets nothing, and a request whose parameters the gate cannot change (a
-// signed object) asks for nothing: no permit, and nothing else happens.
+// wire.EnrolACR in acr_values, which Keycloak never sees, and names the phone's
+// key in dpop_jkt, to which Keycloak binds the code and the tokens. The login's
+// answer is held until the person has proved once more who they are; then the
+// session has a permit for this key, which the device API takes once. A session
+// that asks for nothing, or names no key, gets nothing, and a request whose
+// parameters the gate cannot change (a signed object) asks for nothing: no
+// permit, and nothing else happens.
 
 // Permits are what a session may do with phones, see device.Permits.
 type Permits interface {
@@ -34,19 +36,19 @@ const keyEnrolmentOver = "enrolment_over"
 // enrols reports whether the login must be held for an enrolment. Who may not
 // be shown a page gets the login without a permit.
 func (h *handler) enrols(x *exchange) bool {
-	return x.tab.Enrol && !x.silent && h.Permits != nil && slices.Contains(h.Settings.Enrolling, x.client) &&
+	return x.tab.JKT != "" && !x.silent && h.Permits != nil && slices.Contains(h.Settings.Enrolling, x.client) &&
 		len(h.Engine.Plans[flow.Enrolment].Back) > 0
 }
 
 // enrol holds the login of somebody who is cleared, unless its session has a
-// permit already. Nothing is withheld or ended by it: without the proof the
+// permit for this phone already. One for another key is somebody else's. Nothing is withheld or ended by it: without the proof the
 // answer stays here, and whatever else the session has goes on.
 func (h *handler) enrol(ctx context.Context, x *exchange, resp *http.Response, login wire.Answer) error {
-	_, err := h.Permits.Look(ctx, login.Identity.Session, x.client)
+	p, err := h.Permits.Look(ctx, login.Identity.Session, x.client)
 	switch {
-	case err == nil:
+	case err == nil && p.Thumbprint == x.tab.JKT:
 		return h.letOut(ctx, x, resp, login)
-	case !errors.Is(err, device.ErrNoPermit):
+	case err != nil && !errors.Is(err, device.ErrNoPermit):
 		return h.answer(laterFault(err))
 	}
 	acc, err := h.Accounts.Get(ctx, login.Identity.Subject)
@@ -92,26 +94,35 @@ func (h *handler) permit(ctx context.Context, rec flow.Record) error {
 	case !alive:
 		return h.overEnrolment(ctx, rec)
 	}
+	of, err := decodeHeld(rec.Held)
+	if err != nil {
+		return err
+	}
 	proved := newest(rec)
 	if h.Now().Sub(proved) >= device.PermitLife {
 		return h.overEnrolment(ctx, rec)
 	}
-	err = h.fact(ctx, audit.Entry{
-		Action: "enrolment.permit", Client: rec.Client, Result: "ok", Person: rec.Account, Detail: evidence(rec),
+	err = h.givePermit(ctx, rec, device.Permit{
+		Session: rec.Session, Client: rec.Client, Account: rec.Account, Number: rec.Number, Thumbprint: of.JKT,
+		Kinds: slices.Clone(rec.Kinds), Proof: string(rec.ID), Given: proved, Expires: proved.Add(device.PermitLife),
 	})
-	if err == nil {
-		err = h.Permits.Give(ctx, device.Permit{
-			Session: rec.Session, Client: rec.Client, Account: rec.Account, Number: rec.Number,
-			Kinds: slices.Clone(rec.Kinds), Proof: string(rec.ID), Given: proved, Expires: proved.Add(device.PermitLife),
-		})
-	}
-	if err == nil {
-		err = h.Engine.MarkCleared(ctx, rec.ID)
-	}
 	if err != nil {
 		return laterFault(err)
 	}
 	return nil
+}
+
+func (h *handler) givePermit(ctx context.Context, rec flow.Record, p device.Permit) error {
+	err := h.fact(ctx, audit.Entry{
+		Action: "enrolment.permit", Client: rec.Client, Result: "ok", Person: rec.Account, Detail: evidence(rec),
+	})
+	if err == nil {
+		err = h.Permits.Give(ctx, p)
+	}
+	if err == nil {
+		err = h.Engine.MarkCleared(ctx, rec.ID)
+	}
+	return err
 }
 
 // newest is when the newest of an attempt's proofs was; without one, long ago.

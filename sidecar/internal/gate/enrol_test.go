@@ -40,7 +40,7 @@ func (p *permits) Give(_ context.Context, permit device.Permit) error {
 func (p *permits) Look(_ context.Context, sid account.SID, client string) (device.Permit, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, g := range p.given {
+	for _, g := range slices.Backward(p.given) {
 		if g.Session == sid && g.Client == client && !p.used && p.fail == nil {
 			return g, nil
 		}
@@ -52,6 +52,12 @@ func (p *permits) Look(_ context.Context, sid account.SID, client string) (devic
 }
 
 const phoneACR = "urn:schleuse:enrol"
+
+// Thumbprints of the keys of two phones.
+const (
+	phoneKey = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"
+	otherKey = "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
+)
 
 // enrolling is a gate in which app and other register phones after the digits.
 func enrolling(t *testing.T) (*world, *permits) {
@@ -89,19 +95,19 @@ func TestAnEnrolmentIsHeldUntilItIsProved(t *testing.T) {
 	for name, start := range map[string]func(*world, *testing.T) (*browser, response){
 		"single sign-on": func(w *world, t *testing.T) (*browser, response) {
 			b := customer(t, w)
-			return b, b.get(authURL("app", "acr_values", "other "+phoneACR))
+			return b, b.get(authURL("app", "acr_values", "other "+phoneACR, "dpop_jkt", phoneKey))
 		},
 		"new login": func(w *world, _ *testing.T) (*browser, response) {
 			b := w.browser()
-			return b, b.password(b.typeNumber(authURL("app", "acr_values", phoneACR), "H202601057"), "", "pw-h202601057")
+			return b, b.password(b.typeNumber(authURL("app", "acr_values", phoneACR, "dpop_jkt", phoneKey), "H202601057"), "", "pw-h202601057")
 		},
 		"form": func(w *world, t *testing.T) (*browser, response) {
 			b := customer(t, w)
-			return b, b.post(oidcPath+"/auth", pushable("acr_values", phoneACR))
+			return b, b.post(oidcPath+"/auth", pushable("acr_values", phoneACR, "dpop_jkt", phoneKey))
 		},
 		"pushed": func(w *world, t *testing.T) (*browser, response) {
 			b := customer(t, w)
-			return b, b.get(oidcPath + "/auth?client_id=app&request_uri=" + url.QueryEscape(w.push(pushable("acr_values", phoneACR))))
+			return b, b.get(oidcPath + "/auth?client_id=app&request_uri=" + url.QueryEscape(w.push(pushable("acr_values", phoneACR, "dpop_jkt", phoneKey))))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -111,8 +117,9 @@ func TestAnEnrolmentIsHeldUntilItIsProved(t *testing.T) {
 			if strings.Contains(at, "code=") || !strings.HasPrefix(at, "/schleuse/attempts/") || len(p.given) > 0 {
 				t.Fatalf("leads to %q, permits %v", at, p.given)
 			}
-			if r, form := w.keycloak.last("/auth"); strings.Contains(r.URL.RawQuery+form.Encode(), "enrol") {
-				t.Errorf("Keycloak got %s %v", r.URL.RawQuery, form)
+			r, form := w.keycloak.last("/auth")
+			if got := r.URL.RawQuery + form.Encode(); strings.Contains(got, "enrol") || name != "pushed" && !strings.Contains(got, "dpop_jkt="+phoneKey) {
+				t.Errorf("Keycloak got %s", got)
 			}
 			b.answer(b.get(at).shows("ask for digits"), "digits", "1111").shows("wrong")
 			done := b.answer(b.get(at), "digits", "0042").location()
@@ -122,11 +129,11 @@ func TestAnEnrolmentIsHeldUntilItIsProved(t *testing.T) {
 				t.Fatalf("permits %v", p.given)
 			}
 			g := p.given[0]
-			if g.Client != "app" || g.Account != "id-h202601057" || g.Number != "H202601057" || w.keycloak.sessions[string(g.Session)] == nil ||
+			if g.Client != "app" || g.Account != "id-h202601057" || g.Number != "H202601057" || g.Thumbprint != phoneKey || w.keycloak.sessions[string(g.Session)] == nil ||
 				!slices.Equal(g.Kinds, []string{"kind_egk"}) || g.Expires.Sub(w.clock.Now()) != device.PermitLife {
 				t.Errorf("permit %+v", g)
 			}
-			if codeOf(b.get(authURL("app", "acr_values", phoneACR))) == "" {
+			if codeOf(b.get(authURL("app", "acr_values", phoneACR, "dpop_jkt", phoneKey))) == "" {
 				t.Error("who has a permit is asked again")
 			}
 		})
@@ -138,7 +145,7 @@ func TestAnEnrolmentIsHeldUntilItIsProved(t *testing.T) {
 func TestFirstLoginThenEnrolment(t *testing.T) {
 	w, p := enrolling(t)
 	b := w.browser()
-	at := b.password(b.typeNumber(authURL("app", "acr_values", phoneACR), "A123456780"), "", "pw-a123456780").location()
+	at := b.password(b.typeNumber(authURL("app", "acr_values", phoneACR, "dpop_jkt", phoneKey), "A123456780"), "", "pw-a123456780").location()
 	done := b.answer(b.get(at), "digits", "0042").location()
 	again := b.get(strings.TrimSuffix(done, "done") + "release").location()
 	if len(p.given) > 0 || strings.Contains(again, "code=") {
@@ -159,14 +166,29 @@ func TestFirstLoginThenEnrolment(t *testing.T) {
 func TestNoPermitForWhoeverAsksOtherwise(t *testing.T) {
 	for name, ask := range map[string]func(*world, *browser) response{
 		"without the value": func(_ *world, b *browser) response {
-			return b.get(authURL("app", "acr_values", "1 urn:schleuse:enrolled"))
+			return b.get(authURL("app", "acr_values", "1 urn:schleuse:enrolled", "dpop_jkt", phoneKey))
 		},
-		"another client": func(_ *world, b *browser) response { return b.get(authURL("site", "acr_values", phoneACR)) },
+		"no key": func(_ *world, b *browser) response { return b.get(authURL("app", "acr_values", phoneACR)) },
+		"a short key": func(_ *world, b *browser) response {
+			return b.get(authURL("app", "acr_values", phoneACR, "dpop_jkt", phoneKey[:42]))
+		},
+		"a broken short key": func(_ *world, b *browser) response {
+			return b.get(authURL("app", "acr_values", phoneACR, "dpop_jkt", phoneKey[:42]+"\n"))
+		},
+		"a broken key": func(_ *world, b *browser) response {
+			return b.get(authURL("app", "acr_values", phoneACR, "dpop_jkt", phoneKey+"\n"))
+		},
+		"a key beside a pushed request": func(w *world, b *browser) response {
+			return b.get(oidcPath + "/auth?client_id=app&dpop_jkt=" + phoneKey + "&request_uri=" + url.QueryEscape(w.push(pushable("acr_values", phoneACR))))
+		},
+		"another client": func(_ *world, b *browser) response {
+			return b.get(authURL("site", "acr_values", phoneACR, "dpop_jkt", phoneKey))
+		},
 		"silent": func(_ *world, b *browser) response {
-			return b.get(authURL("app", "acr_values", phoneACR, "prompt", "none"))
+			return b.get(authURL("app", "acr_values", phoneACR, "dpop_jkt", phoneKey, "prompt", "none"))
 		},
 		"beside a pushed request": func(w *world, b *browser) response {
-			return b.get(oidcPath + "/auth?client_id=app&acr_values=" + phoneACR + "&request_uri=" + url.QueryEscape(w.push(pushable())))
+			return b.get(oidcPath + "/auth?client_id=app&acr_values=" + phoneACR + "&dpop_jkt=" + phoneKey + "&request_uri=" + url.QueryEscape(w.push(pushable())))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -179,17 +201,41 @@ func TestNoPermitForWhoeverAsksOtherwise(t *testing.T) {
 	t.Run("staff", func(t *testing.T) {
 		w, p := enrolling(t)
 		b := w.browser()
-		if codeOf(b.password(b.get(authURL("partner")), "s.schmidt", "pw-s.schmidt")) == "" || codeOf(b.get(authURL("app", "acr_values", phoneACR))) == "" || len(p.given) > 0 {
+		if codeOf(b.password(b.get(authURL("partner")), "s.schmidt", "pw-s.schmidt")) == "" || codeOf(b.get(authURL("app", "acr_values", phoneACR, "dpop_jkt", phoneKey))) == "" || len(p.given) > 0 {
 			t.Errorf("staff are held, or have permits %v", p.given)
 		}
 	})
+}
+
+// TestAPermitIsForOnePhone: what was proved for one key serves no other, and
+// no longer serves itself when another took its place.
+func TestAPermitIsForOnePhone(t *testing.T) {
+	w, p := enrolling(t)
+	b := customer(t, w)
+	prove := func(key string) {
+		at := b.get(authURL("app", "acr_values", phoneACR, "dpop_jkt", key)).location()
+		if !strings.HasPrefix(at, "/schleuse/attempts/") {
+			t.Fatalf("the login for %s goes to %s", key, at)
+		}
+		done := b.answer(b.get(at), "digits", "0042").location()
+		w.redeem(codeOf(b.get(strings.TrimSuffix(done, "done") + "release"))).want(http.StatusOK)
+	}
+	prove(phoneKey)
+	prove(otherKey)
+	if len(p.given) != 2 || p.given[0].Thumbprint != phoneKey || p.given[1].Thumbprint != otherKey {
+		t.Errorf("permits %+v", p.given)
+	}
+	if codeOf(b.get(authURL("app", "acr_values", phoneACR, "dpop_jkt", otherKey))) == "" {
+		t.Error("who has a permit is asked again")
+	}
+	prove(phoneKey)
 }
 
 // TestAFailedEnrolmentTakesNothing from the session that it is asked of.
 func TestAFailedEnrolmentTakesNothing(t *testing.T) {
 	w, p := enrolling(t)
 	b := customer(t, w)
-	at := b.get(authURL("app", "acr_values", phoneACR)).location()
+	at := b.get(authURL("app", "acr_values", phoneACR, "dpop_jkt", phoneKey)).location()
 	for range 2 {
 		b.answer(b.get(at), "digits", "1111").shows("wrong")
 	}
@@ -219,7 +265,7 @@ func TestNoPermitWhenItIsProvedTooLate(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w, p := enrolling(t)
 			b := customer(t, w)
-			page := b.get(b.get(authURL("app", "acr_values", phoneACR)).location())
+			page := b.get(b.get(authURL("app", "acr_values", phoneACR, "dpop_jkt", phoneKey)).location())
 			w.clock.Pass(10 * time.Second)
 			c.change(w, p)
 			b.answer(page, "digits", "0042").want(c.status)
@@ -236,7 +282,7 @@ func TestAPermitLivesFromItsProof(t *testing.T) {
 	for late, gone := range map[time.Duration]bool{10 * time.Minute: false, device.PermitLife: true} {
 		w, p := enrolling(t)
 		b := customer(t, w)
-		at := b.get(authURL("app", "acr_values", phoneACR)).location()
+		at := b.get(authURL("app", "acr_values", phoneACR, "dpop_jkt", phoneKey)).location()
 		page := b.get(at)
 		proved := w.clock.Now()
 		p.fail = errors.New("down")

@@ -29,7 +29,9 @@ type held struct {
 	// Follow: the login ran without the kc_action that was asked for. Its code
 	// never leaves; the original request follows.
 	Follow bool
-	Body   []byte `json:"-"`
+	// JKT names the key of the phone that an enrolment is for.
+	JKT  string `json:",omitempty"`
+	Body []byte `json:"-"`
 }
 
 // encode puts the body behind the rest, as it is: in JSON it would grow by a third.

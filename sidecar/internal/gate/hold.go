@@ -76,7 +76,7 @@ func (h *handler) keep(ctx context.Context, x *exchange, resp *http.Response, of
 	}
 	sealed, err := held{
 		Status: resp.StatusCode, Header: resp.Header, At: h.Now(), Client: x.client, Kind: x.tab.Kind, NoNumber: lacks,
-		Query: x.tab.Query, Follow: x.tab.follows() || x.tab.Enrol && of.flow == flow.Login, Body: body,
+		Query: x.tab.Query, Follow: x.tab.follows() || x.tab.JKT != "" && of.flow == flow.Login, JKT: x.tab.JKT, Body: body,
 	}.encode()
 	if err != nil {
 		return flow.Secret{}, err

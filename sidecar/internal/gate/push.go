@@ -22,7 +22,7 @@ type pushed struct {
 	Inside    bool   `json:"i,omitempty"` // a kc_action stands in what Keycloak has
 	Prompted  bool   `json:"p,omitempty"` // what was pushed says which prompt counts
 	Silent    bool   `json:"s,omitempty"` // it says prompt=none
-	Enrol     bool   `json:"n,omitempty"` // it asks for an enrolment
+	JKT       string `json:"j,omitempty"` // the key of the phone for which it asks for an enrolment; "" = it does not
 	Expires   int64  `json:"e,omitempty"` // Unix seconds
 }
 
@@ -64,7 +64,7 @@ func (h *handler) pushedRequest(ctx context.Context, x *exchange, header http.He
 	x.client = ask.Client
 	x.push = &pushed{
 		Action: action, Inside: ask.Inside || h.Settings.Observe && ask.Action,
-		Silent: ask.Asks("none"), Enrol: ask.Enrols(),
+		Silent: ask.Asks("none"), JKT: ask.JKT(),
 	}
 	params := ask.Params
 	if !h.Settings.Observe {

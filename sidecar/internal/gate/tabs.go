@@ -46,8 +46,9 @@ type tab struct {
 	// Born is when the gate saw Keycloak open the tab, in Unix milliseconds; 0 =
 	// it did not. It is never renewed.
 	Born int64 `json:"b,omitempty"`
-	// Enrol: the app wants to register a phone, see enrol.go.
-	Enrol bool `json:"e,omitempty"`
+	// JKT names the key of the phone that the app wants to register, see
+	// enrol.go; "" = it wants none.
+	JKT string `json:"j,omitempty"`
 }
 
 // tabs is the content of the number cookie, newest first.

@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"net/http"
 	"slices"
 	"strings"
@@ -15,6 +17,7 @@ const (
 	paramRequestURI = "request_uri"
 	paramMaxAge     = "max_age"
 	paramACR        = "acr_values"
+	paramJKT        = "dpop_jkt"
 )
 
 // EnrolACR is the value of acr_values by which an app asks for an enrolment.
@@ -161,12 +164,25 @@ func (a *Authorization) Upstream(hint string, keepAction bool) Params {
 	return p.drop(paramACR, EnrolACR).drop(paramPrompt, "create")
 }
 
-// Enrols reports whether an enrolment is asked for where it can be taken out.
-// Beside a request object Keycloak reads what stands inside it, so there
-// nothing is.
-func (a *Authorization) Enrols() bool {
-	return a.Object == NoObject && contains(words(a.Params.Get(paramACR)), EnrolACR)
+// JKT returns the thumbprint of the key of the phone for which an enrolment is
+// asked (RFC 9449 section 10, RFC 7638), "" if none is asked for where that
+// can be taken out, or for no key. Beside a request object Keycloak reads what
+// stands inside it, so there nothing is. Keycloak gets the thumbprint too, and
+// binds the code to the key.
+func (a *Authorization) JKT() string {
+	if a.Object != NoObject || !contains(words(a.Params.Get(paramACR)), EnrolACR) {
+		return ""
+	}
+	jkt := a.Params.Get(paramJKT)
+	if raw, err := base64.RawURLEncoding.Strict().DecodeString(jkt); err != nil || len(raw) != sha256.Size || len(jkt) != jktLength {
+		return ""
+	}
+	return jkt
 }
+
+// jktLength is the length of a SHA-256 in base64url. The decoder alone would
+// let line breaks pass.
+const jktLength = 43
 
 // Silent returns the parameters with prompt=none: Keycloak then answers at
 // once, in the client's response mode.
@@ -179,7 +195,7 @@ func (a *Authorization) Silent() Params {
 // an enrolment is asked for stays. keepAction lets kc_action pass.
 func (a *Authorization) Again(keepAction bool) Params {
 	p := a.Params.Without(paramHint, paramMaxAge, paramACR)
-	if a.Enrols() {
+	if a.JKT() != "" {
 		p = p.With(paramACR, EnrolACR)
 	}
 	if !keepAction {

@@ -190,7 +190,8 @@ func brokerEntry(path string) entry {
 
 // actionTokenWord reads which action a mailed link carries. Only the proof
 // that a mail address is the person's own goes on unopened: the other kinds
-// set a password or enrol an authenticator before any login is held.
+// set a password, enrol an authenticator or link the account of a foreign issuer
+// before any login is held.
 func actionTokenWord(query string) Word {
 	values, err := url.ParseQuery(query)
 	if err != nil || len(values["key"]) != 1 {
@@ -201,7 +202,7 @@ func actionTokenWord(query string) Word {
 		return OpenActionTokens
 	}
 	switch claims.text("typ") {
-	case "verify-email", "idp-verify-account-via-email":
+	case "verify-email":
 		return ""
 	case "reset-credentials":
 		return OpenReset
