@@ -57,14 +57,6 @@ func byProvenMail(s *scene) (*visitor.Page, *verifier) {
 	return s.onward(s.get(s.mailed())), v
 }
 
-// byForeignMail signs in by a foreign issuer for the first time: the account of
-// that name is linked when its owner says so by mail.
-func byForeignMail(s *scene) (*visitor.Page, *verifier) {
-	target, v := s.begin(url.Values{"kc_idp_hint": {"fremd"}})
-	s.link(s.get(target))
-	return s.onward(s.get(s.mailed())), v
-}
-
 // link goes from the number to where Keycloak says that it has sent a mail.
 func (s *scene) link(page *visitor.Page) {
 	s.Helper()
@@ -127,6 +119,28 @@ func TestAMailThatSetsOrEnrolsStaysClosed(t *testing.T) {
 	s.ownsNothing()
 	if got := s.enrolled(); len(got) > 0 {
 		t.Errorf("enrolled %v", got)
+	}
+}
+
+// TestAMailThatLinksStaysClosed: a foreign issuer knows somebody of that name,
+// and whoever reads the owner's mail says that they are one. The link would be
+// made before any login is held.
+func TestAMailThatLinksStaysClosed(t *testing.T) {
+	s := newScene(t, "attack-web")
+	s.withMail()
+	target, _ := s.begin(url.Values{"kc_idp_hint": {"fremd"}})
+	s.link(s.get(target))
+	link := s.mailed()
+	other := *s
+	other.at(here.doors.Gate(), "attack-web")
+	for name, b := range map[string]*scene{"in the browser that asked": s, "in another": &other} {
+		if page := b.get(link); page.Status != http.StatusNotFound {
+			t.Errorf("%s: %d %s", name, page.Status, page.Text())
+		}
+		b.ownsNothing()
+	}
+	if got := s.enrolled(); len(got) > 0 {
+		t.Errorf("linked %v", got)
 	}
 }
 

@@ -67,7 +67,6 @@ func ways() []way {
 		{name: "login-actions/consent", client: "attack-consent", run: byConsent(nil)},
 		{name: "broker: known account", client: "attack-web", prepare: withBroker, run: byBroker, enrols: true},
 		{name: "login-actions/action-token: mail address proven", client: "attack-web", prepare: unproven, run: byProvenMail},
-		{name: "login-actions/action-token: foreign account linked by mail", client: "attack-web", prepare: (*scene).withMail, run: byForeignMail, enrols: true},
 		{name: "broker: known account, plain client", client: "attack-plain", prepare: withBroker, run: byBroker, enrols: true},
 	}
 }
