@@ -21,7 +21,6 @@ type javaPhone struct {
 	*appUser
 	classes java.Classes
 	dir     string
-	asks    device.Ask
 }
 
 // javaSelf is what the phone says of itself.
@@ -39,11 +38,11 @@ func (u *appUser) javaPhone() *javaPhone {
 	if err != nil {
 		u.t.Fatal(err)
 	}
-	p := &javaPhone{appUser: u, classes: classes, dir: dir}
+	p := &javaPhone{u, classes, dir}
 	p.write("password", devicePassword)
 	p.write("wrong", "nicht-das-Wort-1")
 	p.write("pin", devicePIN)
-	p.must(&p.asks, "key", "--base", theatre.Ports.GateURL()+"/schleuse/device/v1")
+	p.must(nil, "key", "--base", theatre.Ports.GateURL()+"/schleuse/device/v1")
 	p.write("token", u.token(p))
 	p.must(nil, "enrol", "--name", "Telefon von Jördis",
 		"--platform", "android", "--token-file", p.file("token"), "--password-file", p.file("password"))
@@ -53,7 +52,11 @@ func (u *appUser) javaPhone() *javaPhone {
 }
 
 // Asks implements keyed.
-func (p *javaPhone) Asks() device.Ask { return p.asks }
+func (p *javaPhone) Asks() device.Ask {
+	var asks device.Ask
+	p.must(&asks, "key")
+	return asks
+}
 
 // ProvesTo implements keyed.
 func (p *javaPhone) ProvesTo(tokenEndpoint string) (string, error) {

@@ -11,7 +11,7 @@ import java.security.GeneralSecurityException;
  * problem to the standard error and ends with {@value #REFUSED}.
  *
  * <pre>
- * key          --base URL
+ * key          [--base URL]
  * proof        --url TOKEN-ENDPOINT
  * enrol        --token-file F --name NAME [--platform other] --password-file F
  * set-pin      --password-file F --pin-file F
@@ -45,7 +45,7 @@ public final class Main {
     private Main(Arguments arguments) throws IOException, GeneralSecurityException {
         this.arguments = arguments;
         state = State.load(Path.of(arguments.required("--state")));
-        if (arguments.word(0).equals("key")) {
+        if (arguments.word(0).equals("key") && state.key == null) {
             state.base = arguments.required("--base");
             state.key = SoftwareKey.generate();
             state.save();
