@@ -173,7 +173,7 @@ func TestNoPermitForWhoeverAsksOtherwise(t *testing.T) {
 			return b.get(authURL("app", "acr_values", phoneACR, "dpop_jkt", phoneKey[:42]))
 		},
 		"a broken short key": func(_ *world, b *browser) response {
-			return b.get(authURL("app", "acr_values", phoneACR, "dpop_jkt", phoneKey[:42]+"\n"))
+			return b.get(authURL("app", "acr_values", phoneACR, "dpop_jkt", phoneKey[:41]+"A\n"))
 		},
 		"a broken key": func(_ *world, b *browser) response {
 			return b.get(authURL("app", "acr_values", phoneACR, "dpop_jkt", phoneKey+"\n"))
