@@ -31,22 +31,14 @@ func TestARecoveryByKeyboardAlone(t *testing.T) {
 	person := a.customer(t)
 	g := a.guest(t, browser.Profile{})
 	g.visit("/postfach/")
-	g.types(askNumber, "number", person.Number)
-	for _, page := range []struct{ asks, press string }{
-		{askChoice, recoverWords}, {askNect, "Jetzt mit Nect ausweisen"}, {askJump, "Zu Nect"},
-	} {
-		g.types(page.asks, page.press, "")
-	}
+	g.walks(
+		step{askNumber, "number", person.Number},
+		step{askChoice, recoverWords, ""},
+		step{askNect, "Jetzt mit Nect ausweisen", ""},
+		step{askJump, "Zu Nect", ""},
+	)
 	g.showsOwn(person, "succeeded")
-	g.asked(askNewAgain)
-	g.tabTo("f-password")
-	g.must(g.Keys(chosenPassword))
-	g.types(askNewAgain, "f-again", chosenPassword)
-	g.types(askPassword, "password", chosenPassword)
-	g.inside()
-	if !identified(t, person) {
-		t.Error("the person is not identified at Keycloak")
-	}
+	g.choosesByKey(askNewAgain, person)
 }
 
 // Who had the old password and took an offline token with it has nothing any

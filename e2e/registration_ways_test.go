@@ -50,30 +50,14 @@ func TestARegistrationByKeyboardAlone(t *testing.T) {
 	person := a.newcomer(t)
 	g := a.guest(t, browser.Profile{})
 	g.visit("/postfach/")
-	g.types(askNumber, "number", person.Number)
-	for _, page := range []struct{ asks, press string }{
-		{askChoice, register}, {askNect, "Jetzt mit Nect ausweisen"}, {askJump, "Zu Nect"},
-	} {
-		g.types(page.asks, page.press, "")
-	}
+	g.walks(
+		step{askNumber, "number", person.Number},
+		step{askChoice, register, ""},
+		step{askNect, "Jetzt mit Nect ausweisen", ""},
+		step{askJump, "Zu Nect", ""},
+	)
 	g.showsOwn(person, "succeeded")
-	g.asked(askNew)
-	g.tabTo("f-password")
-	g.must(g.Keys(chosenPassword))
-	g.types(askNew, "f-again", chosenPassword)
-	g.types(askPassword, "password", chosenPassword)
-	g.inside()
-	if !identified(t, person) {
-		t.Error("the person is not identified at Keycloak")
-	}
-}
-
-// types tabs to a field, link or button, types, and ends with the enter key.
-func (g guest) types(question, to, keys string) {
-	g.t.Helper()
-	g.asked(question)
-	g.tabTo(to)
-	g.must(g.Keys(keys + "\r"))
+	g.choosesByKey(askNew, person)
 }
 
 // listener is where a native app waits on the loopback for its answer (RFC 8252).
@@ -95,25 +79,84 @@ func listen(t *testing.T) listener {
 	return l
 }
 
+// appDoor is where an app is told the answer to its request.
+type appDoor struct {
+	uri    string
+	answer func(guest) url.Values
+}
+
+// appDoors are those that RFC 8252 knows for apps: a listener on the loopback,
+// and a scheme that is the app's own.
+func appDoors(t *testing.T) map[string]appDoor {
+	l := listen(t)
+	return map[string]appDoor{
+		"loopback": {l.URL + "/callback", func(g guest) url.Values { g.asked(sayInTheApp); return <-l.answers }},
+		"own scheme": {"kundenapp://callback", func(g guest) url.Values {
+			g.t.Helper()
+			address, err := g.Handed()
+			g.must(err)
+			u, err := url.Parse(address)
+			g.must(err)
+			if got := u.Scheme + "://" + u.Host; got != "kundenapp://callback" {
+				g.t.Errorf("the app is opened at %s", got)
+			}
+			return u.Query()
+		}},
+	}
+}
+
 // An app opens the system's browser for somebody without an account, and gets
 // its code when they have registered and signed in there.
 func TestARegistrationThatAnAppBegan(t *testing.T) {
-	a := openAnnexe(t)
-	person := a.newcomer(t)
-	l := listen(t)
-	app := visitor.App{Issuer: realmURL(), ID: "kundenapp", RedirectURI: l.URL + "/callback", HTTP: a.visitor().HTTPClient()}
-	request := app.Begin(nil)
+	for name, door := range appDoors(t) {
+		for script, profile := range map[string]browser.Profile{
+			"with script": {Width: 360, Height: 740}, "without script": {Width: 360, Height: 740, NoScript: true},
+		} {
+			t.Run(name+", "+script, func(t *testing.T) {
+				a := openAnnexe(t)
+				person := a.newcomer(t)
+				app := visitor.App{Issuer: realmURL(), ID: "kundenapp", RedirectURI: door.uri, HTTP: a.visitor().HTTPClient()}
+				request := app.Begin(nil)
+				g := a.guest(t, profile)
+				g.must(g.Go(request.URL))
+				g.number(person.Number)
+				g.wants(register)
+				g.goesToNect(person)
+				g.chooses(chosenPassword, "Konto anlegen")
+				g.asked(askPassword)
+				g.must(g.Type("password", chosenPassword+"\r"))
+				signedIn(t, app, request, person, door.answer(g))
+			})
+		}
+	}
+}
 
-	g := a.guest(t, browser.Profile{Width: 360, Height: 740})
-	g.must(g.Go(request.URL))
-	g.number(person.Number)
-	g.wants(register)
-	g.goesToNect(person)
-	g.chooses(chosenPassword, "Konto anlegen")
-	g.password(chosenPassword)
-	g.asked(sayInTheApp)
+// Whoever has an account and is asked for the card in between comes back to the
+// app as well: the card's page may send its form to the gate alone.
+func TestALoginThatAnAppBegan(t *testing.T) {
+	for name, door := range appDoors(t) {
+		for script, profile := range map[string]browser.Profile{"with script": {}, "without script": {NoScript: true}} {
+			t.Run(name+", "+script, func(t *testing.T) {
+				a := openAnnexe(t)
+				person := a.customer(t)
+				app := visitor.App{Issuer: realmURL(), ID: "kundenapp", RedirectURI: door.uri, HTTP: a.visitor().HTTPClient()}
+				request := app.Begin(nil)
+				g := a.guest(t, profile)
+				g.must(g.Go(request.URL))
+				g.number(person.Number)
+				g.wantsToSignIn()
+				g.password(person.Password)
+				g.asked(askDigits)
+				g.must(g.Type("digits", person.Digits+"\r"))
+				signedIn(t, app, request, person, door.answer(g))
+			})
+		}
+	}
+}
 
-	answer := <-l.answers
+// signedIn demands that the app gets tokens of this person for its answer.
+func signedIn(t *testing.T, app visitor.App, request visitor.Request, person stage.Person, answer url.Values) {
+	t.Helper()
 	if answer.Get("state") != request.State || answer.Get("error") != "" {
 		t.Fatalf("the app's answer is not to its request: %v", answer.Get("error"))
 	}

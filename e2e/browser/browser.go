@@ -103,7 +103,7 @@ func (b *Browser) Open(profile Profile) (*Tab, error) {
 }
 
 func (b *Browser) tab(ctx context.Context, cancel context.CancelFunc, profile Profile) (*Tab, error) {
-	tab := &Tab{browser: b, profile: profile, ctx: ctx, cancel: cancel}
+	tab := &Tab{browser: b, profile: profile, ctx: ctx, cancel: cancel, handed: make(chan string, handedLimit)}
 	err := errors.Join(tab.apply(profile), tab.watch())
 	if err != nil {
 		cancel()
@@ -112,7 +112,8 @@ func (b *Browser) tab(ctx context.Context, cancel context.CancelFunc, profile Pr
 	return tab, nil
 }
 
-// watch remembers the addresses of this tab until it closes.
+// watch remembers the addresses of this tab until it closes, and which of them
+// were another program's.
 func (t *Tab) watch() error {
 	requests := chromedp.Events(t.ctx, network.RequestWillBeSent)
 	go func() {
@@ -121,6 +122,7 @@ func (t *Tab) watch() error {
 				return
 			}
 			t.browser.remember(event.Request.URL)
+			t.handOver(event.Request.URL)
 		}
 	}()
 	_, err := chromedp.Call(t.ctx, network.Enable, network.EnableParams{})

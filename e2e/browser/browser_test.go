@@ -34,6 +34,13 @@ func server(t *testing.T) string {
 		http.SetCookie(w, &http.Cookie{Name: "__Host-who", Value: "x", Path: "/", Secure: true})
 		fmt.Fprintf(w, "<h1>Guten Tag, %s</h1><p>%s</p>", r.FormValue("n"), r.Header.Get("Accept-Language"))
 	})
+	mux.HandleFunc("GET /app", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `<!doctype html><form method=post action=/away><label for=c>Code</label><input id=c name=c></form>`)
+	})
+	mux.HandleFunc("POST /away", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Location", "kundenapp://callback?code="+r.FormValue("c"))
+		w.WriteHeader(http.StatusSeeOther)
+	})
 	mux.HandleFunc("GET /bad", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, `<html><body><img src="data:image/gif;base64,R0lGODlhAQABAAAAACw="><input></body></html>`)
 	})
@@ -164,5 +171,21 @@ func TestAxeFindsWhatIsWrong(t *testing.T) {
 		if !slices.Contains(ids, want) {
 			t.Errorf("axe found %v, want %s too", ids, want)
 		}
+	}
+}
+
+func TestAnAppIsGivenItsAddress(t *testing.T) {
+	b, at := launch(t), server(t)
+	for name, profile := range map[string]browser.Profile{"with script": {}, "without": {NoScript: true}} {
+		t.Run(name, func(t *testing.T) {
+			tab := open(t, b, profile, at+"/app")
+			must(t, tab.Type("Code", "4711\r"))
+			got, err := tab.Handed()
+			must(t, err)
+			if want := "kundenapp://callback?code=4711"; got != want {
+				t.Errorf("the app is given %q, want %q", got, want)
+			}
+			must(t, tab.At(at+"/app"))
+		})
 	}
 }

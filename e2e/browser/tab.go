@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/cdproto/storage"
 	"github.com/chromedp/chromedp"
 )
@@ -24,6 +25,7 @@ type Tab struct {
 	profile Profile
 	ctx     context.Context
 	cancel  context.CancelFunc
+	handed  chan string
 }
 
 // Close closes the tab. The last tab of a person takes their cookies along.
@@ -112,6 +114,21 @@ func (t *Tab) Attach(field, file, text string) error {
 		found.files = chosen.files;
 		return found.files.length === 1;
 	})()`, quoted(field), quoted(text), quoted(file)))
+}
+
+// Value is what stands in the field of this name.
+func (t *Tab) Value(field string) (string, error) {
+	const expression = `(document.querySelector('[name="' + CSS.escape(%s) + '"]:not([type=hidden])') || {value: ''}).value`
+	return t.evaluate(fmt.Sprintf(expression, quoted(field)))
+}
+
+// Evaluate runs an expression in the page, waits for its promise if it is one,
+// and returns the result as text. It is for what a person cannot do or see.
+func (t *Tab) Evaluate(expression string) (string, error) {
+	ctx, cancel := context.WithTimeout(t.ctx, Patience)
+	defer cancel()
+	await := func(p *runtime.EvaluateParams) { p.AwaitPromise = new(true) }
+	return chromedp.Run(ctx, chromedp.Evaluate[string]("Promise.resolve("+expression+").then(String)", await))
 }
 
 // Target is where the link that begins with these words leads.
