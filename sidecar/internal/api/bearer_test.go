@@ -18,21 +18,21 @@ import (
 
 	"github.com/schleuse/schleuse/sidecar/fault"
 	"github.com/schleuse/schleuse/sidecar/internal/api"
-	"github.com/schleuse/schleuse/sidecar/internal/proxy/proxytest"
+	"github.com/schleuse/schleuse/sidecar/internal/relying/relyingtest"
 )
 
 // realm is an issuer with who verifies its tokens.
 type realm struct {
-	*proxytest.Issuer
-	clock  *proxytest.Clock
+	*relyingtest.Issuer
+	clock  *relyingtest.Clock
 	bearer *api.Bearer
 }
 
 func newRealm(t testing.TB) realm {
 	t.Helper()
-	clock := proxytest.NewClock()
-	issuer := proxytest.NewIssuer(t, clock.Now)
-	transport := proxytest.Transport()
+	clock := relyingtest.NewClock()
+	issuer := relyingtest.NewIssuer(t, clock.Now)
+	transport := relyingtest.Transport()
 	t.Cleanup(transport.CloseIdleConnections)
 	return realm{issuer, clock, &api.Bearer{
 		Issuer: issuer.URL, Audience: "schleuse", Role: "approvals:request", Now: clock.Now,
@@ -142,9 +142,9 @@ func TestBoundTokenIsForWhoComparesTheKey(t *testing.T) {
 func TestWithoutTheIssuersKeysNothingIsKnown(t *testing.T) {
 	r := newRealm(t)
 	token := "Bearer " + r.Sign("JWT", r.claims(nil))
-	for name, change := range map[string]func(*proxytest.Switches){
-		"keys away": func(s *proxytest.Switches) { s.NoKeys = true },
-		"all down":  func(s *proxytest.Switches) { s.Down = true },
+	for name, change := range map[string]func(*relyingtest.Switches){
+		"keys away": func(s *relyingtest.Switches) { s.NoKeys = true },
+		"all down":  func(s *relyingtest.Switches) { s.Down = true },
 	} {
 		r.Set(change)
 		r.clock.Advance(2 * time.Second)
@@ -152,7 +152,7 @@ func TestWithoutTheIssuersKeysNothingIsKnown(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	r.Set(func(s *proxytest.Switches) { s.NoKeys, s.Down = false, false })
+	r.Set(func(s *relyingtest.Switches) { s.NoKeys, s.Down = false, false })
 	r.clock.Advance(2 * time.Second)
 	if _, err := r.ask(t, token); err != nil {
 		t.Error(err)

@@ -28,7 +28,7 @@ import (
 	"github.com/schleuse/schleuse/sidecar/internal/api"
 	"github.com/schleuse/schleuse/sidecar/internal/api/approvals"
 	"github.com/schleuse/schleuse/sidecar/internal/api/devices"
-	"github.com/schleuse/schleuse/sidecar/internal/proxy/proxytest"
+	"github.com/schleuse/schleuse/sidecar/internal/relying/relyingtest"
 	"github.com/schleuse/schleuse/sidecar/internal/store/storetest"
 )
 
@@ -179,9 +179,9 @@ func (f *face) subject(request func(i int) string) subject {
 	}
 }
 
-func (f *face) bearer() (*api.Bearer, *proxytest.Issuer) {
-	issuer := proxytest.NewIssuer(f.b, f.clock.Now)
-	transport := proxytest.Transport()
+func (f *face) bearer() (*api.Bearer, *relyingtest.Issuer) {
+	issuer := relyingtest.NewIssuer(f.b, f.clock.Now)
+	transport := relyingtest.Transport()
 	f.b.Cleanup(transport.CloseIdleConnections)
 	return &api.Bearer{
 		Issuer: issuer.URL, Audience: "schleuse", Keys: api.RemoteKeys(issuer.URL+"/certs", transport, f.clock.Now), Now: f.clock.Now,

@@ -7,9 +7,6 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"testing"
-
-	"github.com/schleuse/schleuse/sidecar/internal/proxy"
-	"github.com/schleuse/schleuse/sidecar/internal/proxy/proxytest"
 )
 
 // kibibyte answers as an application would, without a network.
@@ -75,9 +72,3 @@ func (p pool) Put(buffer []byte) {
 	default:
 	}
 }
-
-// compile-time: the store's extra is what the proxy asks for.
-var (
-	_ proxy.Ender    = (*proxytest.Sessions)(nil)
-	_ proxy.Sessions = (*proxytest.Sessions)(nil)
-)

@@ -21,7 +21,7 @@ func (s *Site) challenge(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		s.Metrics.request(s.Settings.Name, "login")
-		if err := s.login(w, r, backTo(r.URL.RequestURI())); err != nil {
+		if err := s.party().Login(w, r, backTo(r.URL.RequestURI())); err != nil {
 			s.Pages.Error(w, r, err)
 		}
 		return
@@ -35,7 +35,7 @@ func (s *Site) challenge(w http.ResponseWriter, r *http.Request) {
 // client showed nothing.
 func (s *Site) bearer(r *http.Request) string {
 	challenge := `Bearer realm="` + s.Settings.Name + `"`
-	if _, ok := presented(r); ok {
+	if _, ok := s.party().Presented(r); ok {
 		challenge += `, error="invalid_token", error_description="the session has ended"`
 	}
 	return challenge

@@ -6,7 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/schleuse/schleuse/sidecar/internal/proxy/proxytest"
+	"github.com/schleuse/schleuse/sidecar/internal/relying"
+	"github.com/schleuse/schleuse/sidecar/internal/relying/relyingtest"
 )
 
 func TestRequestsWithoutASession(t *testing.T) {
@@ -31,7 +32,7 @@ func TestRequestsWithoutASession(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			b := proxytest.NewBrowser(t)
+			b := relyingtest.NewBrowser(t)
 			p := b.Do(b.Request(tt.method, w.url+"/x", nil, tt.headers...))
 			if p.Status != tt.status || p.Header.Get("Cache-Control") != "no-store" {
 				t.Errorf("answered %d, Cache-Control %q", p.Status, p.Header.Get("Cache-Control"))
@@ -51,7 +52,7 @@ func TestRequestsWithoutASession(t *testing.T) {
 
 func TestFormWithoutASessionIsToldSo(t *testing.T) {
 	w := newWorld(t)
-	b := proxytest.NewBrowser(t)
+	b := relyingtest.NewBrowser(t)
 	form := url.Values{"iban": {"DE00"}}
 	req := b.Request(http.MethodPost, w.url+"/bank", strings.NewReader(form.Encode()), "Content-Type", "application/x-www-form-urlencoded",
 		"Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Referer", w.url+"/bank/edit?id=1")
@@ -72,7 +73,7 @@ func TestFormWithoutASessionIsToldSo(t *testing.T) {
 func TestEndedSessionIsNamedSo(t *testing.T) {
 	w := newWorld(t)
 	b := w.signedIn()
-	if _, err := w.sessions.End(t.Context(), matchAll(w)); err != nil {
+	if _, err := w.sessions.End(t.Context(), relying.Match{Issuer: w.issuer.URL, Subject: "s-1"}); err != nil {
 		t.Fatal(err)
 	}
 	w.clock.Advance(1e9)

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/schleuse/schleuse/sidecar/internal/relying"
 )
 
 // watchEvery is how often open connections are held against the store: with
@@ -34,7 +36,7 @@ type connections struct {
 }
 
 type connection struct {
-	session *entry
+	session *relying.Entry
 	since   time.Time
 	cancel  context.CancelCauseFunc
 }
@@ -55,7 +57,7 @@ func (c *connections) drop(o *connection) {
 }
 
 // cut ends the connections of the sessions that match.
-func (c *connections) cut(match func(*Session) bool) {
+func (c *connections) cut(match func(*relying.Session) bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for o := range c.all {
@@ -66,10 +68,10 @@ func (c *connections) cut(match func(*Session) bool) {
 }
 
 // old returns the sessions of connections that were open at the last watch already.
-func (c *connections) old(now time.Time) map[SessionID]*entry {
+func (c *connections) old(now time.Time) map[relying.SessionID]*relying.Entry {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	out := make(map[SessionID]*entry)
+	out := make(map[relying.SessionID]*relying.Entry)
 	for o := range c.all {
 		if now.Sub(o.since) >= watchEvery {
 			out[o.session.ID] = o.session
@@ -83,20 +85,18 @@ func (c *connections) old(now time.Time) map[SessionID]*entry {
 // cut but what is over by the clock.
 func (s *Site) watch(ctx context.Context) {
 	now := s.Now()
-	s.cache.sweep(now)
-	s.unsaved.sweep(now)
 	sessions := s.open.old(now)
 	if len(sessions) == 0 {
 		return
 	}
-	gone := make(map[SessionID]bool)
-	ids := make([]SessionID, 0, len(sessions))
+	gone := make(map[relying.SessionID]bool)
+	ids := make([]relying.SessionID, 0, len(sessions))
 	for id := range sessions {
 		ids = append(ids, id)
 	}
 	for len(ids) > 0 {
 		n := min(watchBatch, len(ids))
-		ended, err := s.ended(ctx, ids[:n])
+		ended, err := s.party().Ended(ctx, ids[:n])
 		if err != nil && now.Sub(s.complained) >= complainEvery {
 			s.complained = now
 			s.Log.WarnContext(ctx, "watching sessions", "error", err)
@@ -109,26 +109,26 @@ func (s *Site) watch(ctx context.Context) {
 	}
 	s.keepGood(ctx, now, sessions, gone)
 	if len(gone) > 0 {
-		s.cache.flush()
-		s.open.cut(func(x *Session) bool { return gone[x.ID] })
+		s.party().Forget()
+		s.open.cut(func(x *relying.Session) bool { return gone[x.ID] })
 	}
 }
 
 // keepGood refreshes tokens that end while a connection is open.
-func (s *Site) keepGood(ctx context.Context, now time.Time, sessions map[SessionID]*entry, gone map[SessionID]bool) {
+func (s *Site) keepGood(ctx context.Context, now time.Time, sessions map[relying.SessionID]*relying.Entry, gone map[relying.SessionID]bool) {
 	var mu sync.Mutex
 	var group errgroup.Group
 	group.SetLimit(watchParallel)
 	for id, e := range sessions {
-		if e.TokenExpires.Sub(now) > e.margin() {
+		if !e.Due(now) {
 			continue
 		}
 		group.Go(func() error {
-			fresh, err := s.good(ctx, id)
+			fresh, err := s.party().Good(ctx, id)
 			switch {
 			case err == nil:
 				s.open.update(fresh)
-			case errors.Is(err, ErrNoSession), !now.Before(e.TokenExpires):
+			case errors.Is(err, relying.ErrNoSession), !now.Before(e.TokenExpires):
 				mu.Lock()
 				defer mu.Unlock()
 				gone[id] = true
@@ -140,7 +140,7 @@ func (s *Site) keepGood(ctx context.Context, now time.Time, sessions map[Session
 }
 
 // update gives the connections of a session its present state.
-func (c *connections) update(e *entry) {
+func (c *connections) update(e *relying.Entry) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for o := range c.all {
@@ -148,26 +148,4 @@ func (c *connections) update(e *entry) {
 			o.session = e
 		}
 	}
-}
-
-// ended asks which sessions are no more.
-func (s *Site) ended(ctx context.Context, ids []SessionID) ([]SessionID, error) {
-	ctx, cancel := context.WithTimeout(ctx, storeWait)
-	defer cancel()
-	if ender, ok := s.Sessions.(Ender); ok {
-		return ender.Ended(ctx, ids)
-	}
-	var out []SessionID
-	for _, id := range ids {
-		x, err := s.Sessions.Get(ctx, id)
-		switch {
-		case errors.Is(err, ErrNoSession):
-			out = append(out, id)
-		case err != nil:
-			return out, err
-		case !s.Now().Before(x.Expires):
-			out = append(out, id)
-		}
-	}
-	return out, nil
 }

@@ -1,9 +1,6 @@
 package proxy
 
 import (
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
 	"net/http"
 	"strings"
 )
@@ -16,52 +13,6 @@ const (
 	loginCookie   = cookiePrefix + "login-" // and a part of the login's state
 	langCookie    = "schleuse-lang"         // package web's
 )
-
-// secretLen is what a session cookie holds, in bytes; its text is 43 characters.
-const secretLen = 32
-
-// newSecret draws a secret for a cookie or a protocol parameter.
-func newSecret() string {
-	var b [secretLen]byte
-	rand.Read(b[:])
-	return base64.RawURLEncoding.EncodeToString(b[:])
-}
-
-// strict refuses a second spelling of the same bytes.
-var strict = base64.RawURLEncoding.Strict() //nolint:gochecknoglobals // a constant that costs a kilobyte to make
-
-// idOf returns the name under which a session with this secret is stored.
-func idOf(secret string) (SessionID, bool) {
-	var raw [secretLen]byte
-	if len(secret) != strict.EncodedLen(secretLen) {
-		return SessionID{}, false
-	}
-	if n, err := strict.Decode(raw[:], []byte(secret)); err != nil || n != secretLen {
-		return SessionID{}, false
-	}
-	return sha256.Sum256(raw[:]), true
-}
-
-// presented returns the session that a browser claims to have. A name that
-// occurs twice is no claim at all.
-func presented(r *http.Request) (SessionID, bool) {
-	value, n := "", 0
-	for _, line := range r.Header["Cookie"] {
-		if !strings.Contains(line, sessionCookie) {
-			continue
-		}
-		eachCookie(line, func(pair string) {
-			if name, v, ok := strings.Cut(pair, "="); ok && name == sessionCookie {
-				value = v
-				n++
-			}
-		})
-	}
-	if n != 1 {
-		return SessionID{}, false
-	}
-	return idOf(value)
-}
 
 // eachCookie calls f with each name=value of a Cookie header line.
 func eachCookie(line string, f func(pair string)) {
@@ -136,14 +87,4 @@ func dropOwnSetCookies(h http.Header) {
 		return
 	}
 	h["Set-Cookie"] = kept
-}
-
-// setCookie sets a cookie of the site; maxAge in seconds, 0 = until the
-// browser closes, negative = remove it. Lax, because the way back from the
-// provider is a navigation from another site.
-func setCookie(w http.ResponseWriter, name, value string, maxAge int) {
-	http.SetCookie(w, &http.Cookie{
-		Name: name, Value: value, Path: "/", MaxAge: maxAge,
-		Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
-	})
 }

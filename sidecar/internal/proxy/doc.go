@@ -1,7 +1,7 @@
-// Package proxy stands in front of a site (the WebCenter): an OIDC client of
+// Package proxy stands in front of a site (the WebCenter): a relying party of
 // the realm and a reverse proxy that gives the site identity headers. It owns
-// the site's sessions. It must not know the gate, the flow or Keycloak's Admin
-// API: its issuer is any OpenID provider.
+// what passes to the site and what does not. It must not know how sessions come
+// and go (package relying), nor the gate, the flow or Keycloak's Admin API.
 //
 // # What the application may rely on
 //
@@ -14,13 +14,9 @@
 // X-Forwarded-Proto and -Host are those of the public URL; X-Forwarded-For is
 // one address, the client's. Path, query and body pass as they came.
 //
-// # How long a session lives
+// # How long a connection lives
 //
-// Until it was idle or has lasted for too long, until its tokens have ended
-// and cannot be refreshed, or until somebody ends it: the person by log-out
-// (here: at once; on other replicas within a second), the provider by
-// back-channel log-out or by refusing a refresh. Open WebSockets and streams
-// are cut then; while they are open their tokens are refreshed, but they do
-// not count as use. A store or a provider that does not answer ends nothing:
-// the answer is 503 with Retry-After.
+// As long as its session (see package relying). Open WebSockets and streams are
+// cut when it ends; while they are open their tokens are refreshed, but they do
+// not count as use.
 package proxy

@@ -9,10 +9,3 @@ var BackTo = backTo
 func OwnerOf(r *http.Request) string {
 	return [...]string{"nobody's", "ours", "theirs"}[placeOf(r)]
 }
-
-// Waiting is how many log-out tokens wait to be worked on.
-func Waiting(s *Site) int {
-	s.late.mu.Lock()
-	defer s.late.mu.Unlock()
-	return len(s.late.list)
-}

@@ -13,25 +13,23 @@ import (
 
 	"github.com/schleuse/schleuse/sidecar/fault"
 	"github.com/schleuse/schleuse/sidecar/internal/errorlog"
+	"github.com/schleuse/schleuse/sidecar/internal/relying"
 )
 
 // entryKey is under which a request carries its session to the forwarder.
 type entryKey struct{}
 
 // pass forwards a request of a session and cuts it when the session ends.
-func (s *Site) pass(w http.ResponseWriter, r *http.Request, e *entry, forward http.Handler) {
+func (s *Site) pass(w http.ResponseWriter, r *http.Request, e *relying.Entry, forward http.Handler) {
 	ctx, cancel := context.WithCancelCause(context.WithValue(r.Context(), entryKey{}, e))
 	defer cancel(nil)
 	o := &connection{session: e, since: s.Now(), cancel: cancel}
 	s.open.add(o)
 	defer s.open.drop(o)
-	if e.epoch != s.cache.epoch.Load() {
-		// Something ended after this session was read and before its connection
-		// could be cut.
-		if _, err := s.read(ctx, e.ID); errors.Is(err, ErrNoSession) {
-			s.challenge(w, r)
-			return
-		}
+	// It may have ended after it was read and before its connection could be cut.
+	if err := s.party().Still(ctx, e); errors.Is(err, relying.ErrNoSession) {
+		s.challenge(w, r)
+		return
 	}
 	forward.ServeHTTP(w, r.WithContext(ctx))
 }
@@ -71,8 +69,8 @@ func (s *Site) rewrite(p *httputil.ProxyRequest) {
 	if from := clientAddress(p.In, s.Settings.TrustedProxies); from.IsValid() {
 		h["X-Forwarded-For"] = []string{from.String()}
 	}
-	if e, ok := p.In.Context().Value(entryKey{}).(*entry); ok {
-		for _, f := range e.inject {
+	if e, ok := p.In.Context().Value(entryKey{}).(*relying.Entry); ok {
+		for _, f := range e.Derived.([]field) {
 			h[f.name] = f.value
 		}
 	}

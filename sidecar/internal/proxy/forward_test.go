@@ -12,11 +12,11 @@ import (
 	"time"
 
 	"github.com/schleuse/schleuse/sidecar/internal/proxy"
-	"github.com/schleuse/schleuse/sidecar/internal/proxy/proxytest"
+	"github.com/schleuse/schleuse/sidecar/internal/relying/relyingtest"
 )
 
 // openSocket opens a WebSocket of this browser and shows that it lives.
-func (w *world) openSocket(b *proxytest.Browser, site string) (net.Conn, *bufio.Reader) {
+func (w *world) openSocket(b *relyingtest.Browser, site string) (net.Conn, *bufio.Reader) {
 	w.t.Helper()
 	conn := dial(w.t, site)
 	fmt.Fprintf(conn, "GET /socket HTTP/1.1\r\nHost: %s\r\nCookie: %s=%s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
@@ -42,9 +42,9 @@ func closedWithin(conn net.Conn, in io.Reader, d time.Duration) bool {
 }
 
 func TestLogoutCutsOpenConnections(t *testing.T) {
-	logout := map[string]func(w *world, b *proxytest.Browser){
-		"log-out":              func(w *world, b *proxytest.Browser) { b.Post(w.url+"/schleuse/logout", nil) },
-		"back-channel log-out": func(w *world, _ *proxytest.Browser) { w.tell(w.issuer.Sign("logout+jwt", w.logoutClaims())) },
+	logout := map[string]func(w *world, b *relyingtest.Browser){
+		"log-out":              func(w *world, b *relyingtest.Browser) { b.Post(w.url+"/schleuse/logout", nil) },
+		"back-channel log-out": func(w *world, _ *relyingtest.Browser) { w.tell(w.issuer.Sign("logout+jwt", w.issuer.LogoutClaims())) },
 	}
 	for name, end := range logout {
 		t.Run(name, func(t *testing.T) {
@@ -53,8 +53,8 @@ func TestLogoutCutsOpenConnections(t *testing.T) {
 			b := w.signedIn()
 			here, hereIn := w.openSocket(b, w.url)
 			there, thereIn := w.openSocket(b, second)
-			w.issuer.Set(func(s *proxytest.Switches) {
-				s.Person = proxytest.Person{Subject: "s-2", Username: "b123456782", SID: "sid-2"}
+			w.issuer.Set(func(s *relyingtest.Switches) {
+				s.Person = relyingtest.Person{Subject: "s-2", Username: "b123456782", SID: "sid-2"}
 			})
 			other, otherIn := w.openSocket(w.signedIn(), second)
 			w.clock.Advance(time.Second)
@@ -99,12 +99,12 @@ func TestOpenConnectionEndsWithItsTokens(t *testing.T) {
 	b := w.signedIn()
 	conn, in := w.openSocket(b, w.url)
 	w.clock.Advance(5 * time.Minute)
-	eventually(t, func() bool { return w.issuer.Grants("refresh_token") == 1 })
+	relyingtest.Eventually(t, func() bool { return w.issuer.Grants("refresh_token") == 1 })
 	fmt.Fprint(conn, "on\n")
 	if line, err := in.ReadString('\n'); line != "on\n" {
 		t.Fatalf("cut though the tokens were refreshed: %q, %v", line, err)
 	}
-	w.issuer.Set(func(s *proxytest.Switches) { s.RefreshError = "invalid_grant" })
+	w.issuer.Set(func(s *relyingtest.Switches) { s.RefreshError = "invalid_grant" })
 	w.clock.Advance(5 * time.Minute)
 	if !closedWithin(conn, in, 3*time.Second) {
 		t.Error("a WebSocket outlives the provider's session")
@@ -115,8 +115,8 @@ func TestRequestUnderWayIsToldOfTheLogout(t *testing.T) {
 	w := newWorld(t, ownRealm)
 	b := w.signedIn()
 	done := make(chan map[int]int, 1)
-	go func() { done <- w.burst(b, 1, w.url+"/hang") }()
-	eventually(t, func() bool { return w.app.last(t).URI == "/hang/" })
+	go func() { done <- b.Burst(1, w.url+"/", w.url+"/hang") }()
+	relyingtest.Eventually(t, func() bool { return w.app.last(t).URI == "/hang/" })
 	b.Post(w.url+"/schleuse/logout", nil)
 	if statuses := <-done; statuses[http.StatusUnauthorized] != 1 {
 		t.Errorf("statuses %v", statuses)
@@ -136,7 +136,7 @@ func TestApplicationDownOrSlow(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, tt.change)
-			b := proxytest.NewBrowser(t)
+			b := relyingtest.NewBrowser(t)
 			p := b.Open(w.url + "/hang?geheim=1")
 			if p.Status != tt.status || !strings.Contains(p.Body, "reference") {
 				t.Errorf("answered %d: %s", p.Status, p.Body)
@@ -159,15 +159,15 @@ func TestHostForTheApplication(t *testing.T) {
 func TestLogsHoldNobody(t *testing.T) {
 	w := newWorld(t, ownRealm)
 	b := w.signedIn()
-	w.issuer.Set(func(s *proxytest.Switches) { s.RefreshError = "server_error" })
+	w.issuer.Set(func(s *relyingtest.Switches) { s.RefreshError = "server_error" })
 	w.clock.Advance(6 * time.Minute)
 	w.fetch(b, "/")
 	w.clock.Advance(5 * time.Second)
-	w.issuer.Set(func(s *proxytest.Switches) { s.RefreshError = "invalid_grant" })
+	w.issuer.Set(func(s *relyingtest.Switches) { s.RefreshError = "invalid_grant" })
 	w.fetch(b, "/")
 	w.tell("x.y.z")
 	b.Open(w.url + "/?next=1")
-	w.tell(w.issuer.Sign("logout+jwt", w.logoutClaims()))
+	w.tell(w.issuer.Sign("logout+jwt", w.issuer.LogoutClaims()))
 	log := w.logs.String()
 	if log == "" {
 		t.Fatal("nothing was logged")

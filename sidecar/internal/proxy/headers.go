@@ -11,6 +11,8 @@ import (
 	"text/template"
 
 	"golang.org/x/net/http/httpguts"
+
+	"github.com/schleuse/schleuse/sidecar/internal/relying"
 )
 
 // maxField is how long an identity header's value may be, in bytes.
@@ -155,9 +157,16 @@ func (h Headers) strip(header http.Header) {
 	}
 }
 
+// field is one header to set, for all requests of the session: its value is
+// not to be changed.
+type field struct {
+	name  string
+	value []string
+}
+
 // render returns the identity headers of a session. A header whose value is
 // empty is not set.
-func (h Headers) render(x *Session) ([]field, error) {
+func (h Headers) render(x *relying.Session) ([]field, error) {
 	p := Person{
 		KVNR: kvnr(x.Username), Username: x.Username, Subject: x.Subject, SID: x.SID,
 		AccessToken: x.AccessToken, claims: x.Claims,

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/schleuse/schleuse/sidecar/internal/proxy"
-	"github.com/schleuse/schleuse/sidecar/internal/proxy/proxytest"
+	"github.com/schleuse/schleuse/sidecar/internal/relying/relyingtest"
 )
 
 func TestForgedIdentityNeverArrives(t *testing.T) {
@@ -140,7 +140,7 @@ func TestHeaderValues(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := newWorld(t, func(s *proxy.Site) { s.Settings.Headers = headers })
-	w.issuer.Set(func(s *proxytest.Switches) {
+	w.issuer.Set(func(s *relyingtest.Switches) {
 		s.Person.Username = "s.schmidt"
 		s.Person.Claims = map[string]any{
 			"name": "Jürgen 100%\r\nX-Kvnr: Z999999999 ", "level": 3, "vip": true, "a": "no object", "share": "50%",
@@ -174,7 +174,7 @@ func TestOnlyNumbersAreGivenAsNumbers(t *testing.T) {
 	} {
 		t.Run(username, func(t *testing.T) {
 			w := newWorld(t)
-			w.issuer.Set(func(s *proxytest.Switches) { s.Person.Username = username })
+			w.issuer.Set(func(s *relyingtest.Switches) { s.Person.Username = username })
 			w.signedIn()
 			if got := w.app.last(t).Header.Get("X-Auth-Kvnr"); got != want {
 				t.Errorf("the application was told %q, want %q", got, want)

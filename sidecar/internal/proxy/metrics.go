@@ -39,21 +39,30 @@ func (m *Metrics) request(site, result string) {
 	}
 }
 
-func (m *Metrics) login(site, result string) {
-	if m != nil {
-		m.logins.WithLabelValues(site, result).Inc()
+// meter counts a site's logins and sessions.
+type meter struct {
+	*Metrics
+	site string
+}
+
+// Login implements relying.Meter.
+func (m meter) Login(result string) {
+	if m.Metrics != nil {
+		m.logins.WithLabelValues(m.site, result).Inc()
 	}
 }
 
-func (m *Metrics) renewal(site, result string) {
-	if m != nil {
-		m.renewals.WithLabelValues(site, result).Inc()
+// Renewal implements relying.Meter.
+func (m meter) Renewal(result string) {
+	if m.Metrics != nil {
+		m.renewals.WithLabelValues(m.site, result).Inc()
 	}
 }
 
-func (m *Metrics) ended(site, cause string, n int) {
-	if m != nil {
-		m.ends.WithLabelValues(site, cause).Add(float64(n))
+// Ended implements relying.Meter.
+func (m meter) Ended(cause string, n int) {
+	if m.Metrics != nil {
+		m.ends.WithLabelValues(m.site, cause).Add(float64(n))
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/schleuse/schleuse/sidecar/internal/proxy"
-	"github.com/schleuse/schleuse/sidecar/internal/proxy/proxytest"
+	"github.com/schleuse/schleuse/sidecar/internal/relying/relyingtest"
 )
 
 func TestReservedPrefix(t *testing.T) {
@@ -178,7 +178,7 @@ func TestOpenRedirects(t *testing.T) {
 			if resp.StatusCode != http.StatusFound {
 				t.Fatalf("answered %d", resp.StatusCode)
 			}
-			b := proxytest.NewBrowser(t)
+			b := relyingtest.NewBrowser(t)
 			for _, c := range resp.Cookies() {
 				b.SetCookie(w.url, c.Name, c.Value)
 			}

@@ -2,11 +2,12 @@ package proxy
 
 import (
 	"errors"
-	"net"
 	"net/netip"
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/schleuse/schleuse/sidecar/internal/relying"
 )
 
 // Settings is what a site is configured to.
@@ -43,25 +44,19 @@ func (s Settings) Validate() error {
 		}
 	}
 	need(s.Name != "" && strings.Trim(s.Name, nameChars) == "", "a site needs a name of letters, digits, - and _")
-	need(origin(s.PublicURL) != "", "public URL must be scheme and host without a path")
-	need(trustworthy(s.PublicURL), "public URL must be https (or on localhost): browsers drop the session's cookie otherwise")
 	need(origin(s.Upstream) != "", "upstream must be scheme and host without a path")
-	need(s.Issuer != "" && s.ClientID != "", "a site needs an issuer and a client id")
-	need(s.Idle >= time.Minute, "idle must be at least 1 minute")
-	need(s.Absolute >= s.Idle, "absolute must not be shorter than idle")
-	return errors.Join(errs...)
+	return errors.Join(append(errs, s.party().Validate())...)
 }
 
 const nameChars = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
 
-// trustworthy reports whether browsers keep a Secure cookie of this URL (W3C
-// Secure Contexts section 3.1).
-func trustworthy(u *url.URL) bool {
-	if u == nil || u.Scheme == "https" {
-		return true
+// party is the site as a client of its issuer.
+func (s Settings) party() relying.Settings {
+	return relying.Settings{
+		Name: s.Name, PublicURL: s.PublicURL, Prefix: reserved + "/", Home: "/",
+		SessionCookie: sessionCookie, LoginCookie: loginCookie,
+		Issuer: s.Issuer, ClientID: s.ClientID, ClientSecret: s.ClientSecret, Idle: s.Idle, Absolute: s.Absolute,
 	}
-	host := u.Hostname()
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || net.ParseIP(host).IsLoopback()
 }
 
 // origin returns scheme and host (RFC 6454), or "" when u is not exactly that.

@@ -3,16 +3,14 @@ package proxy
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"sync"
 	"time"
 
-	"golang.org/x/sync/singleflight"
-
 	"github.com/schleuse/schleuse/sidecar/account"
 	"github.com/schleuse/schleuse/sidecar/fault"
+	"github.com/schleuse/schleuse/sidecar/internal/relying"
 	"github.com/schleuse/schleuse/sidecar/internal/web"
 )
 
@@ -20,9 +18,9 @@ import (
 // use and not changed after it; it must not be copied.
 type Site struct {
 	Settings Settings
-	Sessions Sessions
+	Sessions relying.Sessions
 	Pages    *web.Pages
-	Ring     Ring
+	Ring     relying.Ring
 	// Clearance is asked at each login. nil means that the issuer's word is
 	// enough (a foreign issuer).
 	Clearance func(ctx context.Context, id account.ID) (account.Clearance, error)
@@ -32,23 +30,25 @@ type Site struct {
 	Now       func() time.Time
 	Metrics   *Metrics // nil counts nothing
 
-	provider provider
-	cache    cache
-	loads    singleflight.Group
-	renewals singleflight.Group
-	unsaved  unsaved
-	open     connections
-	seen     replays
-	heard    heard
-	late     late
+	once  sync.Once
+	login *relying.Party // see party
+	open  connections
 
 	complained time.Time // Run's own
 }
 
-// Ring seals what a browser keeps for us, under the ring's key for cookies.
-type Ring interface {
-	Seal(plain, aad []byte) []byte
-	Open(sealed, aad []byte) ([]byte, error)
+// party is the site as a client of its issuer.
+func (s *Site) party() *relying.Party {
+	s.once.Do(func() {
+		settings := s.Settings.party()
+		settings.QuietLogout = s.Clearance != nil // it is our own realm's
+		s.login = &relying.Party{
+			Settings: settings, Sessions: s.Sessions, Pages: s.Pages, Ring: s.Ring, Clearance: s.Clearance, Issuer: s.Issuer,
+			Derive: func(x *relying.Session) (any, error) { return s.Settings.Headers.render(x) },
+			Over:   s.open.cut, Log: s.Log, Now: s.Now, Meter: meter{s.Metrics, s.Settings.Name},
+		}
+	})
+	return s.login
 }
 
 // Handler serves the site's host.
@@ -71,13 +71,13 @@ func (s *Site) Handler() http.Handler {
 
 // serve passes a request on for whoever has a session.
 func (s *Site) serve(w http.ResponseWriter, r *http.Request, forward http.Handler, count passing) {
-	e, err := s.current(r)
+	e, err := s.party().Current(r)
 	switch {
 	case err == nil:
 		count.begin()
 		defer count.end()
 		s.pass(w, r, e, forward)
-	case errors.Is(err, ErrNoSession):
+	case errors.Is(err, relying.ErrNoSession):
 		s.challenge(w, r)
 	default:
 		s.Metrics.request(s.Settings.Name, "unavailable")
@@ -88,27 +88,10 @@ func (s *Site) serve(w http.ResponseWriter, r *http.Request, forward http.Handle
 // own is the mux of what the site answers itself, below /schleuse/.
 func (s *Site) own() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /schleuse/callback", s.answer(s.callback))
-	mux.Handle("GET /schleuse/logout", s.answer(s.askLogout))
-	mux.Handle("POST /schleuse/logout", s.answer(s.logout))
-	mux.Handle("GET /schleuse/logged-out", s.answer(s.loggedOut))
-	mux.Handle("POST /schleuse/backchannel-logout", http.HandlerFunc(s.backchannel))
 	mux.Handle("GET "+web.AssetsPath, s.Pages.Assets())
 	mux.Handle(web.LanguagePath, s.Pages.SwitchLanguage())
-	mux.Handle("/schleuse/", s.answer(func(http.ResponseWriter, *http.Request) error {
-		return fault.New(fault.NotFound, "not_found", nil)
-	}))
+	mux.Handle(reserved+"/", s.party().Handler())
 	return mux
-}
-
-// answer shows the error of a handler that has written nothing.
-func (s *Site) answer(h func(http.ResponseWriter, *http.Request) error) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Cache-Control", "no-store")
-		if err := h(w, r); err != nil {
-			s.Pages.Error(w, r, err)
-		}
-	})
 }
 
 // Run cuts open connections of ended sessions, and catches up with log-outs
@@ -116,10 +99,11 @@ func (s *Site) answer(h func(http.ResponseWriter, *http.Request) error) http.Han
 // on until the session's own next request.
 func (s *Site) Run(ctx context.Context) error {
 	var both sync.WaitGroup
+	var failed error
 	both.Go(func() { every(ctx, watchEvery, s.watch) })
-	both.Go(func() { every(ctx, lateEvery, s.catchUp) })
+	both.Go(func() { failed = s.party().Run(ctx) })
 	both.Wait()
-	return nil
+	return failed
 }
 
 func every(ctx context.Context, d time.Duration, work func(context.Context)) {
@@ -133,12 +117,6 @@ func every(ctx context.Context, d time.Duration, work func(context.Context)) {
 			work(ctx)
 		}
 	}
-}
-
-// later is the answer when something needed did not answer: nothing is lost,
-// nobody is signed out.
-func later(doing string, err error) error {
-	return &fault.Error{Kind: fault.Unavailable, Key: "site_later", Retry: 5 * time.Second, Err: fmt.Errorf("%s: %w", doing, err)}
 }
 
 // notPassedOn makes the answer say that a form was not sent, where it was one.

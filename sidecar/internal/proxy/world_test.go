@@ -16,9 +16,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/schleuse/schleuse/sidecar/account"
 	"github.com/schleuse/schleuse/sidecar/internal/keyring"
 	"github.com/schleuse/schleuse/sidecar/internal/proxy"
-	"github.com/schleuse/schleuse/sidecar/internal/proxy/proxytest"
+	"github.com/schleuse/schleuse/sidecar/internal/relying/relyingtest"
 	"github.com/schleuse/schleuse/sidecar/internal/web"
 )
 
@@ -27,9 +28,9 @@ const sessionCookie = "__Host-schleuse-session"
 // world is an issuer, an application and a site between them.
 type world struct {
 	t        testing.TB
-	clock    *proxytest.Clock
-	issuer   *proxytest.Issuer
-	sessions *proxytest.Sessions
+	clock    *relyingtest.Clock
+	issuer   *relyingtest.Issuer
+	sessions *relyingtest.Sessions
 	ring     ring
 	pages    *web.Pages
 	app      *app
@@ -40,9 +41,9 @@ type world struct {
 
 func newWorld(t testing.TB, change ...func(*proxy.Site)) *world {
 	t.Helper()
-	w := &world{t: t, clock: proxytest.NewClock(), app: newApp(t), logs: &lines{}}
-	w.issuer = proxytest.NewIssuer(t, w.clock.Now)
-	w.sessions = proxytest.NewSessions(w.clock.Now)
+	w := &world{t: t, clock: relyingtest.NewClock(), app: newApp(t), logs: &lines{}}
+	w.issuer = relyingtest.NewIssuer(t, w.clock.Now)
+	w.sessions = relyingtest.NewSessions(w.clock.Now)
 	w.ring = ring{keyring.Generate(time.Now())}
 	pages, err := web.New(web.Brand{Name: "Muster-Krankenkasse", Languages: []string{"en", "de"}}, nil)
 	if err != nil {
@@ -62,7 +63,7 @@ func (w *world) replica(change ...func(*proxy.Site)) (*proxy.Site, string) {
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { handler.ServeHTTP(rw, r) }))
 	server.Start()
 	w.t.Cleanup(server.Close)
-	address := proxytest.Named(server.URL, "webcenter.localhost")
+	address := relyingtest.Named(server.URL, "webcenter.localhost")
 	public := address
 	if w.url != "" {
 		public = w.url
@@ -78,7 +79,7 @@ func (w *world) replica(change ...func(*proxy.Site)) (*proxy.Site, string) {
 			ClientSecret: func() (string, error) { return w.issuer.ClientSecret, nil },
 			Idle:         30 * time.Minute, Absolute: 12 * time.Hour, Headers: headers,
 		},
-		Sessions: w.sessions, Pages: w.pages, Ring: w.ring, Issuer: proxytest.Transport(),
+		Sessions: w.sessions, Pages: w.pages, Ring: w.ring, Issuer: relyingtest.Transport(),
 		Log: slog.New(slog.NewJSONHandler(w.logs, nil)), Now: w.clock.Now,
 	}
 	for _, f := range change {
@@ -96,9 +97,9 @@ func (w *world) replica(change ...func(*proxy.Site)) (*proxy.Site, string) {
 }
 
 // signedIn returns a browser with a session.
-func (w *world) signedIn() *proxytest.Browser {
+func (w *world) signedIn() *relyingtest.Browser {
 	w.t.Helper()
-	b := proxytest.NewBrowser(w.t)
+	b := relyingtest.NewBrowser(w.t)
 	if p := b.Open(w.url + "/"); p.Status != http.StatusOK || b.Cookie(w.url, sessionCookie) == "" {
 		w.t.Fatalf("signing in came to rest at %s with %d: %s", p.URL, p.Status, p.Body)
 	}
@@ -106,9 +107,20 @@ func (w *world) signedIn() *proxytest.Browser {
 }
 
 // fetch asks as a script does.
-func (w *world) fetch(b *proxytest.Browser, path string, headers ...string) proxytest.Page {
+func (w *world) fetch(b *relyingtest.Browser, path string, headers ...string) relyingtest.Page {
 	w.t.Helper()
 	return b.Do(b.Request(http.MethodGet, w.url+path, nil, append([]string{"Accept", "*/*", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Site", "same-origin"}, headers...)...))
+}
+
+// ownRealm makes the issuer the one of our own realm.
+func ownRealm(s *proxy.Site) {
+	s.Clearance = func(context.Context, account.ID) (account.Clearance, error) { return account.Cleared, nil }
+}
+
+// tell sends a log-out token as a provider does.
+func (w *world) tell(token string) relyingtest.Page {
+	w.t.Helper()
+	return relyingtest.Tell(w.t, w.url+"/schleuse/backchannel-logout", token)
 }
 
 func parse(t testing.TB, raw string) *url.URL {

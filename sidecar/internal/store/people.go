@@ -9,7 +9,7 @@ import (
 	"github.com/schleuse/schleuse/sidecar/account"
 	"github.com/schleuse/schleuse/sidecar/flow"
 	"github.com/schleuse/schleuse/sidecar/internal/gate"
-	"github.com/schleuse/schleuse/sidecar/internal/proxy"
+	"github.com/schleuse/schleuse/sidecar/internal/relying"
 	"github.com/schleuse/schleuse/sidecar/member"
 )
 
@@ -224,7 +224,7 @@ func (p Person) attempted(r flow.Record) bool {
 
 func (p Person) session(h *Held) func(func(any) bool) bool {
 	return func(open func(any) bool) bool {
-		var v proxy.Session
+		var v relying.Session
 		if !open(&v) || !p.has(account.ID(v.Subject)) && (p.Number == "" || !strings.EqualFold(v.Username, string(p.Number))) {
 			return false
 		}

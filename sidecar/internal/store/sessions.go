@@ -9,26 +9,26 @@ import (
 	"slices"
 
 	"github.com/schleuse/schleuse/sidecar/fault"
-	"github.com/schleuse/schleuse/sidecar/internal/proxy"
+	"github.com/schleuse/schleuse/sidecar/internal/relying"
 )
 
-// The bounds of proxy.Sessions.
+// The bounds of relying.Sessions.
 const (
 	maxClaims = 16 << 10 // of Claims as JSON, in bytes
 	maxEnded  = 500      // ids per question
 	maxOwn    = 100      // sessions of one person, of whatever sites of an issuer
 )
 
-// sessions implements proxy.Sessions and proxy.Ender.
+// sessions implements relying.Sessions and relying.Ender.
 type sessions struct{ *Store }
 
-// SessionStore is the proxy's port.
+// SessionStore is the port of relying parties.
 type SessionStore interface {
-	proxy.Sessions
-	proxy.Ender
+	relying.Sessions
+	relying.Ender
 }
 
-// Sessions returns the proxy's port.
+// Sessions returns the port of relying parties.
 func (s *Store) Sessions() SessionStore { return sessions{s} }
 
 func (s sessions) subject(issuer, subject string) alternatives {
@@ -40,15 +40,15 @@ func (s sessions) sid(issuer, sid string) alternatives {
 }
 
 // sidColumn is NULL where the provider gave no sid.
-func (s sessions) sidColumn(v proxy.Session) any {
+func (s sessions) sidColumn(v relying.Session) any {
 	if v.SID == "" {
 		return nil
 	}
 	return s.sid(v.Issuer, v.SID).primary()
 }
 
-func checkSession(v proxy.Session) error {
-	if v.ID == (proxy.SessionID{}) || v.Issuer == "" || v.Subject == "" || v.Expires.IsZero() {
+func checkSession(v relying.Session) error {
+	if v.ID == (relying.SessionID{}) || v.Issuer == "" || v.Subject == "" || v.Expires.IsZero() {
 		return errors.New("session without id, issuer, subject or expiry")
 	}
 	claims, err := json.Marshal(v.Claims)
@@ -61,7 +61,7 @@ func checkSession(v proxy.Session) error {
 	return nil
 }
 
-func (s sessions) Create(ctx context.Context, v proxy.Session) error {
+func (s sessions) Create(ctx context.Context, v relying.Session) error {
 	if err := checkSession(v); err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func (s sessions) makeRoom(ctx context.Context, tx *sql.Tx, subject alternatives
 	return err
 }
 
-func (s sessions) Get(ctx context.Context, id proxy.SessionID) (v proxy.Session, err error) {
+func (s sessions) Get(ctx context.Context, id relying.SessionID) (v relying.Session, err error) {
 	err = s.read(ctx, "reading a session", func(ctx context.Context, q querier) error {
 		v, err = s.load(ctx, q, id)
 		return err
@@ -99,20 +99,20 @@ func (s sessions) Get(ctx context.Context, id proxy.SessionID) (v proxy.Session,
 }
 
 // load returns a live session, or answers ErrNoSession.
-func (s sessions) load(ctx context.Context, q querier, id proxy.SessionID) (proxy.Session, error) {
+func (s sessions) load(ctx context.Context, q querier, id relying.SessionID) (relying.Session, error) {
 	var record []byte
 	err := q.QueryRowContext(ctx, "SELECT record FROM sessions WHERE id = $1", id[:]).Scan(&record)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return proxy.Session{}, err
+		return relying.Session{}, err
 	}
-	var v proxy.Session
+	var v relying.Session
 	if err != nil || !s.open("sessions.record", id[:], record, &v) || !v.Expires.After(s.now()) {
-		return proxy.Session{}, answer{proxy.ErrNoSession}
+		return relying.Session{}, answer{relying.ErrNoSession}
 	}
 	return v, nil
 }
 
-func (s sessions) Update(ctx context.Context, id proxy.SessionID, fn func(*proxy.Session) error) (v proxy.Session, err error) {
+func (s sessions) Update(ctx context.Context, id relying.SessionID, fn func(*relying.Session) error) (v relying.Session, err error) {
 	err = s.write(ctx, "updating a session", func(ctx context.Context, tx *sql.Tx) error {
 		if err := s.db.Lock(ctx, tx, append([]byte("session/"), id[:]...)); err != nil {
 			return err
@@ -130,13 +130,13 @@ func (s sessions) Update(ctx context.Context, id proxy.SessionID, fn func(*proxy
 		return s.save(ctx, tx, v)
 	})
 	if err != nil {
-		return proxy.Session{}, err
+		return relying.Session{}, err
 	}
 	return v, nil
 }
 
 // save answers ErrNoSession when End was faster.
-func (s sessions) save(ctx context.Context, tx *sql.Tx, v proxy.Session) error {
+func (s sessions) save(ctx context.Context, tx *sql.Tx, v relying.Session) error {
 	if err := checkSession(v); err != nil {
 		return answer{err}
 	}
@@ -147,12 +147,12 @@ func (s sessions) save(ctx context.Context, tx *sql.Tx, v proxy.Session) error {
 	n, err := changed(tx.ExecContext(ctx, "UPDATE sessions SET subject = $2, sid = $3, expires = $4, record = $5 WHERE id = $1",
 		v.ID[:], s.subject(v.Issuer, v.Subject).primary(), s.sidColumn(v), micros(v.Expires), record))
 	if err == nil && n == 0 {
-		return answer{proxy.ErrNoSession}
+		return answer{relying.ErrNoSession}
 	}
 	return err
 }
 
-func (s sessions) End(ctx context.Context, m proxy.Match) (n int, err error) {
+func (s sessions) End(ctx context.Context, m relying.Match) (n int, err error) {
 	statement, args, err := s.match(m)
 	if err != nil {
 		return 0, err
@@ -164,7 +164,7 @@ func (s sessions) End(ctx context.Context, m proxy.Match) (n int, err error) {
 	return n, err
 }
 
-func (s sessions) match(m proxy.Match) (statement string, args []any, err error) {
+func (s sessions) match(m relying.Match) (statement string, args []any, err error) {
 	byIssuer := m.Issuer != "" && (m.Subject != "" || m.SID != "")
 	switch {
 	case m.ID != nil && m.Issuer == "" && m.Subject == "" && m.SID == "":
@@ -182,11 +182,11 @@ func (s sessions) match(m proxy.Match) (statement string, args []any, err error)
 	}
 }
 
-func (s sessions) Ended(ctx context.Context, ids []proxy.SessionID) (ended []proxy.SessionID, err error) {
+func (s sessions) Ended(ctx context.Context, ids []relying.SessionID) (ended []relying.SessionID, err error) {
 	if len(ids) > maxEnded {
 		return nil, fmt.Errorf("asking for more than %d sessions", maxEnded)
 	}
-	live := map[proxy.SessionID]bool{}
+	live := map[relying.SessionID]bool{}
 	err = s.read(ctx, "asking which sessions ended", func(ctx context.Context, q querier) error {
 		for some := range slices.Chunk(ids, len(alternatives{})) {
 			if err := s.live(ctx, q, some, live); err != nil {
@@ -198,11 +198,11 @@ func (s sessions) Ended(ctx context.Context, ids []proxy.SessionID) (ended []pro
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(slices.Clone(ids), func(id proxy.SessionID) bool { return live[id] }), nil
+	return slices.DeleteFunc(slices.Clone(ids), func(id relying.SessionID) bool { return live[id] }), nil
 }
 
 // live marks those of at most eight sessions that live.
-func (s sessions) live(ctx context.Context, q querier, some []proxy.SessionID, live map[proxy.SessionID]bool) error {
+func (s sessions) live(ctx context.Context, q querier, some []relying.SessionID, live map[relying.SessionID]bool) error {
 	var ids alternatives
 	for i := range ids {
 		id := some[min(i, len(some)-1)]
@@ -218,7 +218,7 @@ func (s sessions) live(ctx context.Context, q querier, some []proxy.SessionID, l
 		if err := rows.Scan(&id); err != nil {
 			return err
 		}
-		live[proxy.SessionID(id)] = true
+		live[relying.SessionID(id)] = true
 	}
 	return rows.Err()
 }

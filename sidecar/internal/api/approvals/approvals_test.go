@@ -21,7 +21,7 @@ import (
 	"github.com/schleuse/schleuse/sidecar/internal/api/apitest"
 	"github.com/schleuse/schleuse/sidecar/internal/api/approvals"
 	"github.com/schleuse/schleuse/sidecar/internal/api/approvals/approvalstest"
-	"github.com/schleuse/schleuse/sidecar/internal/proxy/proxytest"
+	"github.com/schleuse/schleuse/sidecar/internal/relying/relyingtest"
 )
 
 // world is a running API of which each answer is held against the document.
@@ -331,7 +331,7 @@ func TestWhoMayAsk(t *testing.T) {
 
 func TestRealmAwayIsNoRefusal(t *testing.T) {
 	w := newWorld(t)
-	w.Issuer.Set(func(s *proxytest.Switches) { s.NoKeys = true })
+	w.Issuer.Set(func(s *relyingtest.Switches) { s.NoKeys = true })
 	if a := w.get("/approvals"); a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" {
 		t.Errorf("%d %s", a.status, a.body)
 	}

@@ -28,7 +28,7 @@ import (
 	"github.com/schleuse/schleuse/sidecar/internal/api/devices"
 	"github.com/schleuse/schleuse/sidecar/internal/keyring"
 	house "github.com/schleuse/schleuse/sidecar/internal/phones"
-	"github.com/schleuse/schleuse/sidecar/internal/proxy/proxytest"
+	"github.com/schleuse/schleuse/sidecar/internal/relying/relyingtest"
 	"github.com/schleuse/schleuse/sidecar/member"
 	"github.com/schleuse/schleuse/sidecar/notify"
 )
@@ -48,7 +48,7 @@ type world struct {
 	service *device.Service
 	ring    *keyring.Ring
 	keys    house.Keys
-	issuer  *proxytest.Issuer
+	issuer  *relyingtest.Issuer
 	base    string
 	tasks   tasks
 	notices notices
@@ -61,7 +61,7 @@ func newWorld(t *testing.T, change ...func(*devices.API)) *world {
 	w.ring = keyring.Generate(w.Clock())
 	w.ring.Now = w.Clock
 	w.keys = house.Keys{Ring: w.ring}
-	w.issuer = proxytest.NewIssuer(t, w.Clock)
+	w.issuer = relyingtest.NewIssuer(t, w.Clock)
 	server := httptest.NewUnstartedServer(nil)
 	base := &url.URL{Scheme: "http", Host: server.Listener.Addr().String(), Path: devices.Path}
 	w.base = base.String()
@@ -72,7 +72,7 @@ func newWorld(t *testing.T, change ...func(*devices.API)) *world {
 		Log: slog.New(slog.DiscardHandler),
 	}
 	w.Issuer, w.Factors = w.base, w.service
-	transport := proxytest.Transport()
+	transport := relyingtest.Transport()
 	t.Cleanup(transport.CloseIdleConnections)
 	w.api = &devices.API{
 		Base: base, Devices: w.service, Approvals: &w.Service, Clients: []string{"kundenapp"}, Channels: []string{"fcm"},

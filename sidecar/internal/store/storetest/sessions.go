@@ -13,13 +13,13 @@ import (
 
 	"github.com/schleuse/schleuse/sidecar/fault"
 	"github.com/schleuse/schleuse/sidecar/internal/keyring"
-	"github.com/schleuse/schleuse/sidecar/internal/proxy"
+	"github.com/schleuse/schleuse/sidecar/internal/relying"
 )
 
-func session(subject, sid string) proxy.Session {
-	var id proxy.SessionID
+func session(subject, sid string) relying.Session {
+	var id relying.SessionID
 	rand.Read(id[:])
-	return proxy.Session{
+	return relying.Session{
 		ID: id, Site: "webcenter", Issuer: "https://issuer", Subject: subject, SID: sid, Username: "a123456780",
 		Claims:      map[string]any{"roles": []any{"x"}, "n": 1.5},
 		AccessToken: "at", RefreshToken: "rt", IDToken: "it", AuthTime: start, TokenExpires: start.Add(time.Minute),
@@ -31,7 +31,7 @@ var sessionTests = map[string]func(*testing.T, *fixture){
 	"a session comes back as it was stored, until it ends": func(t *testing.T, f *fixture) {
 		want := session("sub", "sid")
 		_, err := f.one(0).Sessions().Get(t.Context(), want.ID)
-		wantErr(t, err, proxy.ErrNoSession)
+		wantErr(t, err, relying.ErrNoSession)
 		must(t, f.one(0).Sessions().Create(t.Context(), want))
 		got, err := f.one(1).Sessions().Get(t.Context(), want.ID)
 		must(t, err)
@@ -40,9 +40,9 @@ var sessionTests = map[string]func(*testing.T, *fixture){
 		}
 		f.clock.Add(time.Hour)
 		_, err = f.one(0).Sessions().Get(t.Context(), want.ID)
-		wantErr(t, err, proxy.ErrNoSession)
-		_, err = f.one(0).Sessions().Update(t.Context(), want.ID, func(*proxy.Session) error { return nil })
-		wantErr(t, err, proxy.ErrNoSession)
+		wantErr(t, err, relying.ErrNoSession)
+		_, err = f.one(0).Sessions().Update(t.Context(), want.ID, func(*relying.Session) error { return nil })
+		wantErr(t, err, relying.ErrNoSession)
 	},
 	"a person has a hundred sessions, raced": func(t *testing.T, f *fixture) {
 		first, other := session("sub", "sid"), session("other", "sid")
@@ -54,10 +54,10 @@ var sessionTests = map[string]func(*testing.T, *fixture){
 			count(t, race(racers, func(i int) error { return f.one(i).Sessions().Create(t.Context(), session("sub", "sid")) }), nil)
 		}
 		_, err := f.one(0).Sessions().Get(t.Context(), first.ID)
-		wantErr(t, err, proxy.ErrNoSession)
+		wantErr(t, err, relying.ErrNoSession)
 		_, err = f.one(0).Sessions().Get(t.Context(), other.ID)
 		must(t, err)
-		n, err := f.one(0).Sessions().End(t.Context(), proxy.Match{Issuer: first.Issuer, Subject: "sub"})
+		n, err := f.one(0).Sessions().End(t.Context(), relying.Match{Issuer: first.Issuer, Subject: "sub"})
 		must(t, err)
 		if n != 100 {
 			t.Errorf("%d sessions", n)
@@ -67,12 +67,12 @@ var sessionTests = map[string]func(*testing.T, *fixture){
 		s := f.one(0).Sessions()
 		v := session("sub", "sid")
 		must(t, s.Create(t.Context(), v))
-		_, err := s.Update(t.Context(), v.ID, func(v *proxy.Session) error { v.AccessToken = "new"; return nil })
+		_, err := s.Update(t.Context(), v.ID, func(v *relying.Session) error { v.AccessToken = "new"; return nil })
 		must(t, err)
 		mine := errors.New("mine")
-		_, err = s.Update(t.Context(), v.ID, func(v *proxy.Session) error { v.AccessToken = "bad"; return mine })
+		_, err = s.Update(t.Context(), v.ID, func(v *relying.Session) error { v.AccessToken = "bad"; return mine })
 		wantErr(t, err, mine)
-		_, err = s.Update(t.Context(), v.ID, func(v *proxy.Session) error { v.ID[0]++; return nil })
+		_, err = s.Update(t.Context(), v.ID, func(v *relying.Session) error { v.ID[0]++; return nil })
 		if err == nil {
 			t.Error("the id changes")
 		}
@@ -91,7 +91,7 @@ var sessionTests = map[string]func(*testing.T, *fixture){
 		must(t, f.one(0).Sessions().Create(t.Context(), v))
 		taken := errors.New("taken")
 		errs := race(racers, func(i int) error {
-			_, err := f.one(i).Sessions().Update(t.Context(), v.ID, func(v *proxy.Session) error {
+			_, err := f.one(i).Sessions().Update(t.Context(), v.ID, func(v *relying.Session) error {
 				if v.Lease.After(start) {
 					return taken
 				}
@@ -109,17 +109,17 @@ var sessionTests = map[string]func(*testing.T, *fixture){
 		a1, a2, b1, foreign := session("a", "s1"), session("a", "s2"), session("b", "s3"), session("a", "s1")
 		foreign.Issuer = "https://other"
 		tests := map[string]struct {
-			match proxy.Match
-			ended []proxy.SessionID
+			match relying.Match
+			ended []relying.SessionID
 		}{
-			"by id":             {proxy.Match{ID: &a1.ID}, []proxy.SessionID{a1.ID}},
-			"by subject":        {proxy.Match{Issuer: a1.Issuer, Subject: "a"}, []proxy.SessionID{a1.ID, a2.ID}},
-			"by sid":            {proxy.Match{Issuer: a1.Issuer, SID: "s2"}, []proxy.SessionID{a2.ID}},
-			"by both":           {proxy.Match{Issuer: a1.Issuer, Subject: "a", SID: "s1"}, []proxy.SessionID{a1.ID}},
-			"by both, not both": {proxy.Match{Issuer: a1.Issuer, Subject: "a", SID: "s3"}, nil},
+			"by id":             {relying.Match{ID: &a1.ID}, []relying.SessionID{a1.ID}},
+			"by subject":        {relying.Match{Issuer: a1.Issuer, Subject: "a"}, []relying.SessionID{a1.ID, a2.ID}},
+			"by sid":            {relying.Match{Issuer: a1.Issuer, SID: "s2"}, []relying.SessionID{a2.ID}},
+			"by both":           {relying.Match{Issuer: a1.Issuer, Subject: "a", SID: "s1"}, []relying.SessionID{a1.ID}},
+			"by both, not both": {relying.Match{Issuer: a1.Issuer, Subject: "a", SID: "s3"}, nil},
 		}
-		all := []proxy.Session{a1, a2, b1, foreign}
-		var ids []proxy.SessionID
+		all := []relying.Session{a1, a2, b1, foreign}
+		var ids []relying.SessionID
 		for _, v := range all {
 			must(t, s.Create(t.Context(), v))
 			ids = append(ids, v.ID)
@@ -134,7 +134,7 @@ var sessionTests = map[string]func(*testing.T, *fixture){
 				t.Errorf("%s: %d ended, %s", name, n, diff)
 			}
 			for _, v := range all {
-				if _, err := s.End(t.Context(), proxy.Match{ID: &v.ID}); err != nil {
+				if _, err := s.End(t.Context(), relying.Match{ID: &v.ID}); err != nil {
 					t.Fatal(err)
 				}
 				must(t, s.Create(t.Context(), v))
@@ -144,7 +144,7 @@ var sessionTests = map[string]func(*testing.T, *fixture){
 	"an empty or mixed match is an error": func(t *testing.T, f *fixture) {
 		v := session("a", "s")
 		must(t, f.one(0).Sessions().Create(t.Context(), v))
-		for _, m := range []proxy.Match{{}, {Issuer: v.Issuer}, {Subject: "a"}, {SID: "s"}, {ID: &v.ID, Issuer: v.Issuer, SID: "s"}} {
+		for _, m := range []relying.Match{{}, {Issuer: v.Issuer}, {Subject: "a"}, {SID: "s"}, {ID: &v.ID, Issuer: v.Issuer, SID: "s"}} {
 			if n, err := f.one(0).Sessions().End(t.Context(), m); err == nil {
 				t.Errorf("%+v ended %d", m, n)
 			}
@@ -153,7 +153,7 @@ var sessionTests = map[string]func(*testing.T, *fixture){
 	"sessions without sid are not ended by an empty one": func(t *testing.T, f *fixture) {
 		v := session("a", "")
 		must(t, f.one(0).Sessions().Create(t.Context(), v))
-		if n, err := f.one(0).Sessions().End(t.Context(), proxy.Match{Issuer: v.Issuer, SID: "x"}); err != nil || n != 0 {
+		if n, err := f.one(0).Sessions().End(t.Context(), relying.Match{Issuer: v.Issuer, SID: "x"}); err != nil || n != 0 {
 			t.Errorf("%d, %v", n, err)
 		}
 	},
@@ -162,18 +162,18 @@ var sessionTests = map[string]func(*testing.T, *fixture){
 		must(t, f.one(0).Sessions().Create(t.Context(), v))
 		errs := race(racers, func(i int) error {
 			if i == racers/2 {
-				_, err := f.one(i).Sessions().End(t.Context(), proxy.Match{Issuer: v.Issuer, Subject: "a"})
+				_, err := f.one(i).Sessions().End(t.Context(), relying.Match{Issuer: v.Issuer, Subject: "a"})
 				return err
 			}
-			_, err := f.one(i).Sessions().Update(t.Context(), v.ID, func(v *proxy.Session) error {
+			_, err := f.one(i).Sessions().Update(t.Context(), v.ID, func(v *relying.Session) error {
 				v.AccessToken = fmt.Sprint(i)
 				return nil
 			})
 			return err
 		})
-		count(t, errs, proxy.ErrNoSession)
+		count(t, errs, relying.ErrNoSession)
 		_, err := f.one(1).Sessions().Get(t.Context(), v.ID)
-		wantErr(t, err, proxy.ErrNoSession)
+		wantErr(t, err, relying.ErrNoSession)
 	},
 	"ended knows the expired and bounds the question": func(t *testing.T, f *fixture) {
 		v, w := session("a", "s"), session("a", "s")
@@ -181,12 +181,12 @@ var sessionTests = map[string]func(*testing.T, *fixture){
 		must(t, f.one(0).Sessions().Create(t.Context(), v))
 		must(t, f.one(0).Sessions().Create(t.Context(), w))
 		f.clock.Add(time.Minute)
-		gone, err := f.one(0).Sessions().Ended(t.Context(), []proxy.SessionID{v.ID, w.ID})
+		gone, err := f.one(0).Sessions().Ended(t.Context(), []relying.SessionID{v.ID, w.ID})
 		must(t, err)
-		if diff := cmp.Diff([]proxy.SessionID{w.ID}, gone); diff != "" {
+		if diff := cmp.Diff([]relying.SessionID{w.ID}, gone); diff != "" {
 			t.Error(diff)
 		}
-		if _, err := f.one(0).Sessions().Ended(t.Context(), make([]proxy.SessionID, 501)); err == nil {
+		if _, err := f.one(0).Sessions().Ended(t.Context(), make([]relying.SessionID, 501)); err == nil {
 			t.Error("501 are answered")
 		}
 	},

@@ -14,7 +14,7 @@ import (
 	"github.com/schleuse/schleuse/sidecar/fault"
 	"github.com/schleuse/schleuse/sidecar/flow"
 	"github.com/schleuse/schleuse/sidecar/internal/gate"
-	"github.com/schleuse/schleuse/sidecar/internal/proxy"
+	"github.com/schleuse/schleuse/sidecar/internal/relying"
 	"github.com/schleuse/schleuse/sidecar/internal/store"
 )
 
@@ -29,7 +29,7 @@ var storeTests = map[string]func(*testing.T, *fixture){
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		s := f.one(0)
-		_, err := s.Sessions().Get(ctx, proxy.SessionID{1})
+		_, err := s.Sessions().Get(ctx, relying.SessionID{1})
 		wantKind(t, err, fault.Unavailable)
 		_, err = s.Attempts(50).Get(ctx, "x")
 		wantKind(t, err, fault.Unavailable)

@@ -16,7 +16,7 @@ import (
 	"github.com/schleuse/schleuse/sidecar/approval/approvaltest"
 	"github.com/schleuse/schleuse/sidecar/internal/api"
 	"github.com/schleuse/schleuse/sidecar/internal/api/approvals"
-	"github.com/schleuse/schleuse/sidecar/internal/proxy/proxytest"
+	"github.com/schleuse/schleuse/sidecar/internal/relying/relyingtest"
 )
 
 // Secret is the backend's secret at TokenURL.
@@ -25,7 +25,7 @@ const Secret = "of the backend"
 // World is a running API.
 type World struct {
 	*approvaltest.World
-	Issuer   *proxytest.Issuer
+	Issuer   *relyingtest.Issuer
 	URL      string // of the API
 	TokenURL string // of the realm: client credentials
 
@@ -38,8 +38,8 @@ type World struct {
 func New(t testing.TB, change ...func(*approvals.Face)) *World {
 	t.Helper()
 	w := &World{World: approvaltest.NewWorld(), done: make(chan struct{})}
-	w.Issuer = proxytest.NewIssuer(t, w.Clock)
-	transport := proxytest.Transport()
+	w.Issuer = relyingtest.NewIssuer(t, w.Clock)
+	transport := relyingtest.Transport()
 	t.Cleanup(transport.CloseIdleConnections)
 	server := httptest.NewUnstartedServer(nil)
 	face := &approvals.Face{

@@ -1,4 +1,4 @@
-package proxytest
+package relyingtest
 
 import (
 	"crypto/ecdsa"
@@ -51,6 +51,8 @@ type Switches struct {
 	Life         time.Duration // of access tokens; 0 = 5 min
 	Opaque       bool          // access tokens are no JWT
 	LoginError   string        // the authorization endpoint answers this error
+	Age          time.Duration // how long ago the person has proven themselves
+	NoAuthTime   bool          // ID tokens do not say when that was
 	BadNonce     bool          // ID tokens carry another nonce
 	NoLogout     bool          // the end_session_endpoint shows a question
 }

@@ -1,4 +1,4 @@
-package proxytest
+package relyingtest
 
 import (
 	"crypto/sha256"
@@ -91,7 +91,10 @@ func (i *Issuer) tokens(w http.ResponseWriter, p Person, nonce string) {
 	maps.Copy(access, p.Claims)
 	id := map[string]any{
 		"iss": i.URL, "sub": p.Subject, "sid": p.SID, "aud": i.ClientID, "iat": now.Unix(),
-		"exp": now.Add(life).Unix(), "auth_time": now.Unix(), "jti": random(),
+		"exp": now.Add(life).Unix(), "auth_time": now.Add(-i.Age).Unix(), "jti": random(),
+	}
+	if i.NoAuthTime {
+		delete(id, "auth_time")
 	}
 	if nonce != "" {
 		id["nonce"] = nonce

@@ -1,4 +1,4 @@
-package proxy
+package relying
 
 import (
 	"context"
@@ -10,10 +10,10 @@ import (
 // SessionID is the stored image (SHA-256) of the random session cookie.
 type SessionID [sha256.Size]byte
 
-// Session is a person's session at a site. It is sealed at rest.
+// Session is a person's session at one of our clients. It is sealed at rest.
 type Session struct {
 	ID           SessionID
-	Site         string // the site's name in the configuration
+	Site         string // Settings.Name
 	Issuer       string
 	Subject      string         // `sub`
 	SID          string         // `sid`, the provider's session; may be empty

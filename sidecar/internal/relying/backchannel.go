@@ -1,4 +1,4 @@
-package proxy
+package relying
 
 import (
 	"context"
@@ -26,24 +26,24 @@ const (
 // Back-Channel Logout 1.0 section 2.5). It is told once and never again, so
 // the answer 200 means that the end is durable; what could not be worked on is
 // kept and tried again, see late.
-func (s *Site) backchannel(w http.ResponseWriter, r *http.Request) {
+func (rp *Party) backchannel(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	r.Body = http.MaxBytesReader(w, r.Body, logoutMaxBody)
-	now, n := s.Now(), 0
+	now, n := rp.Now(), 0
 	raw, err := logoutToken(r)
 	if err == nil {
-		n, err = s.obey(r.Context(), raw, now)
+		n, err = rp.obey(r.Context(), raw, now)
 	}
 	switch {
 	case err == nil:
-		s.Log.InfoContext(r.Context(), "the provider ended sessions", "count", n)
+		rp.Log.InfoContext(r.Context(), "the provider ended sessions", "count", n)
 		w.WriteHeader(http.StatusOK)
 	case errors.Is(err, errAnswer):
-		s.Log.WarnContext(r.Context(), "refusing a log-out token", "error", err)
+		rp.Log.WarnContext(r.Context(), "refusing a log-out token", "error", err)
 		logoutError(w, http.StatusBadRequest, "invalid_request")
 	default: // it could not be worked on, and was not refused
-		s.late.add(raw, now)
-		s.Log.ErrorContext(r.Context(), "a log-out token could not be worked on", "error", err)
+		rp.late.add(raw, now)
+		rp.Log.ErrorContext(r.Context(), "a log-out token could not be worked on", "error", err)
 		w.Header().Set("Retry-After", "5")
 		logoutError(w, http.StatusServiceUnavailable, "temporarily_unavailable")
 	}
@@ -51,17 +51,17 @@ func (s *Site) backchannel(w http.ResponseWriter, r *http.Request) {
 
 // obey ends what a log-out token names, and returns how many sessions these
 // were. An error that is errAnswer means that the token is refused.
-func (s *Site) obey(ctx context.Context, raw string, at time.Time) (n int, err error) {
-	token, err := s.verifyLogout(ctx, raw, at)
+func (rp *Party) obey(ctx context.Context, raw string, at time.Time) (n int, err error) {
+	token, err := rp.verifyLogout(ctx, raw, at)
 	if err != nil {
 		return 0, err
 	}
 	match := Match{Issuer: token.Issuer, Subject: token.Subject, SID: token.SessionID}
-	s.heard.add(match, s.Now()) // first, so that no login falls between
-	if n, err = s.end(ctx, match, "backchannel"); err != nil {
+	rp.heard.add(match, rp.Now()) // first, so that no login falls between
+	if n, err = rp.end(ctx, match, "backchannel"); err != nil {
 		return 0, err
 	}
-	s.seen.add(token.TokenID, token.IssuedAt.Add(logoutMaxAge+logoutSkew), s.Now())
+	rp.seen.add(token.TokenID, token.IssuedAt.Add(logoutMaxAge+logoutSkew), rp.Now())
 	return n, nil
 }
 
@@ -92,8 +92,8 @@ func logoutToken(r *http.Request) (string, error) {
 const keysAway = "failed to verify signature: fetching keys "
 
 // verifyLogout verifies a token that came at the given time (section 2.6).
-func (s *Site) verifyLogout(ctx context.Context, raw string, at time.Time) (*oidc.LogoutToken, error) {
-	issuer, err := s.issuer(ctx)
+func (rp *Party) verifyLogout(ctx context.Context, raw string, at time.Time) (*oidc.LogoutToken, error) {
+	issuer, err := rp.issuer(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +102,7 @@ func (s *Site) verifyLogout(ctx context.Context, raw string, at time.Time) (*oid
 	token, err := issuer.identityAt(func() time.Time { return at }).VerifyLogout(ctx, raw)
 	switch {
 	case err == nil:
-		return token, s.checkLogout(token, at)
+		return token, rp.checkLogout(token, at)
 	case strings.HasPrefix(err.Error(), keysAway):
 		return nil, errors.New("the issuer's keys cannot be fetched")
 	default:
@@ -112,7 +112,7 @@ func (s *Site) verifyLogout(ctx context.Context, raw string, at time.Time) (*oid
 }
 
 // checkLogout checks what the verifier leaves to its caller.
-func (s *Site) checkLogout(token *oidc.LogoutToken, at time.Time) error {
+func (rp *Party) checkLogout(token *oidc.LogoutToken, at time.Time) error {
 	var claims struct {
 		Events map[string]json.RawMessage `json:"events"`
 	}
@@ -127,7 +127,7 @@ func (s *Site) checkLogout(token *oidc.LogoutToken, at time.Time) error {
 	if age := at.Sub(token.IssuedAt); age > logoutMaxAge || age < -logoutSkew {
 		return fmt.Errorf("%w: issued too long ago or in the future", errAnswer)
 	}
-	if s.seen.has(token.TokenID, s.Now()) {
+	if rp.seen.has(token.TokenID, rp.Now()) {
 		return fmt.Errorf("%w: seen before", errAnswer)
 	}
 	return nil

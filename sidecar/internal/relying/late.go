@@ -1,4 +1,4 @@
-package proxy
+package relying
 
 import (
 	"context"
@@ -17,7 +17,7 @@ const (
 )
 
 // late keeps log-out tokens that could not be worked on: the issuer's keys, or
-// the store, were away. Keycloak tells once and never again, so the site tries
+// the store, were away. Keycloak tells once and never again, so the party tries
 // by itself. They are in memory alone, therefore their sender was answered 503.
 type late struct {
 	mu   sync.Mutex
@@ -66,19 +66,19 @@ func (l *late) done(t lateToken) {
 }
 
 // catchUp works on the tokens that wait, until one of them has to wait on.
-func (s *Site) catchUp(ctx context.Context) {
+func (rp *Party) catchUp(ctx context.Context) {
 	for {
-		t, ok := s.late.first(s.Now())
+		t, ok := rp.late.first(rp.Now())
 		if !ok {
 			return
 		}
-		n, err := s.obey(ctx, t.raw, t.at)
+		n, err := rp.obey(ctx, t.raw, t.at)
 		switch {
 		case err == nil:
-			s.Log.InfoContext(ctx, "the provider ended sessions, heard late", "count", n)
+			rp.Log.InfoContext(ctx, "the provider ended sessions, heard late", "count", n)
 		case !errors.Is(err, errAnswer):
 			return
 		}
-		s.late.done(t)
+		rp.late.done(t)
 	}
 }

@@ -1,4 +1,4 @@
-package proxy_test
+package relying_test
 
 import (
 	"context"
@@ -15,29 +15,9 @@ import (
 	"time"
 
 	"github.com/schleuse/schleuse/sidecar/account"
-	"github.com/schleuse/schleuse/sidecar/internal/proxy"
-	"github.com/schleuse/schleuse/sidecar/internal/proxy/proxytest"
+	"github.com/schleuse/schleuse/sidecar/internal/relying"
+	"github.com/schleuse/schleuse/sidecar/internal/relying/relyingtest"
 )
-
-const logoutEvent = "http://schemas.openid.net/event/backchannel-logout"
-
-// logoutClaims are those of Keycloak.
-func (w *world) logoutClaims() map[string]any {
-	now := w.clock.Now().Unix()
-	return map[string]any{
-		"iss": w.issuer.URL, "aud": w.issuer.ClientID, "iat": now, "exp": now + 120, "jti": "j-1",
-		"sub": "s-1", "sid": "sid-1", "typ": "Logout", "events": map[string]any{logoutEvent: map[string]any{}},
-	}
-}
-
-// tell sends a log-out token as a provider does.
-func (w *world) tell(token string) proxytest.Page {
-	w.t.Helper()
-	b := proxytest.NewBrowser(w.t)
-	form := url.Values{"logout_token": {token}}
-	return b.Do(b.Request(http.MethodPost, w.url+"/schleuse/backchannel-logout", strings.NewReader(form.Encode()),
-		"Content-Type", "application/x-www-form-urlencoded"))
-}
 
 // TestForgedLogoutTokenWritesNoLog: anybody may send one, of any content.
 func TestForgedLogoutTokenWritesNoLog(t *testing.T) {
@@ -97,8 +77,8 @@ func TestLogoutTokens(t *testing.T) {
 		"with an empty nonce":     {change: set("nonce", "")},
 		"no events":               {change: set("events", nil)},
 		"another event":           {change: set("events", map[string]any{"http://schemas.openid.net/event/other": map[string]any{}})},
-		"event is null":           {change: set("events", map[string]any{logoutEvent: nil})},
-		"event is a text":         {change: set("events", map[string]any{logoutEvent: "x"})},
+		"event is null":           {change: set("events", map[string]any{relyingtest.LogoutEvent: nil})},
+		"event is a text":         {change: set("events", map[string]any{relyingtest.LogoutEvent: "x"})},
 		"no jti":                  {change: set("jti", nil)},
 		"no iat":                  {change: set("iat", nil)},
 		"no exp":                  {change: set("exp", nil)},
@@ -122,7 +102,7 @@ func TestLogoutTokens(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			w.signedIn()
-			claims := w.logoutClaims()
+			claims := w.issuer.LogoutClaims()
 			if tt.change != nil {
 				tt.change(claims)
 			}
@@ -154,8 +134,8 @@ func TestLogoutTokens(t *testing.T) {
 func TestLogoutTokenInOtherForms(t *testing.T) {
 	w := newWorld(t)
 	w.signedIn()
-	token := w.issuer.Sign("logout+jwt", w.logoutClaims())
-	b := proxytest.NewBrowser(t)
+	token := w.issuer.Sign("logout+jwt", w.issuer.LogoutClaims())
+	b := relyingtest.NewBrowser(t)
 	target := w.url + "/schleuse/backchannel-logout"
 	form := url.Values{"logout_token": {token}}.Encode()
 	const formType = "application/x-www-form-urlencoded"
@@ -175,7 +155,7 @@ func TestLogoutTokenInOtherForms(t *testing.T) {
 func TestLogoutTokenCountsOnce(t *testing.T) {
 	w := newWorld(t)
 	w.signedIn()
-	claims := w.logoutClaims()
+	claims := w.issuer.LogoutClaims()
 	delete(claims, "sid")
 	token := w.issuer.Sign("logout+jwt", claims)
 	if p := w.tell(token); p.Status != http.StatusOK {
@@ -191,7 +171,7 @@ func TestLogoutTokenCountsOnce(t *testing.T) {
 func TestLogoutTokenIsDurableBeforeTheAnswer(t *testing.T) {
 	w := newWorld(t)
 	w.signedIn()
-	token := w.issuer.Sign("logout+jwt", w.logoutClaims())
+	token := w.issuer.Sign("logout+jwt", w.issuer.LogoutClaims())
 	w.sessions.Fail(errors.New("disk full"))
 	if p := w.tell(token); p.Status != http.StatusServiceUnavailable || p.Header.Get("Retry-After") == "" {
 		t.Errorf("answered %d, Retry-After %q", p.Status, p.Header.Get("Retry-After"))
@@ -207,8 +187,8 @@ func TestLogoutTokenIsDurableBeforeTheAnswer(t *testing.T) {
 // when they are there again: by the time at which it told.
 func TestLogoutIsHeardLate(t *testing.T) {
 	for name, away := range map[string]func(w *world, away bool){
-		"issuer": func(w *world, away bool) { w.issuer.Set(func(s *proxytest.Switches) { s.Down = away }) },
-		"keys":   func(w *world, away bool) { w.issuer.Set(func(s *proxytest.Switches) { s.NoKeys = away }) },
+		"issuer": func(w *world, away bool) { w.issuer.Set(func(s *relyingtest.Switches) { s.Down = away }) },
+		"keys":   func(w *world, away bool) { w.issuer.Set(func(s *relyingtest.Switches) { s.NoKeys = away }) },
 		"store": func(w *world, away bool) {
 			w.sessions.Fail(map[bool]error{true: errors.New("disk full")}[away])
 		},
@@ -218,9 +198,9 @@ func TestLogoutIsHeardLate(t *testing.T) {
 			w.signedIn()
 			_, w.url = w.replica() // it knows nothing of the issuer yet
 			away(w, true)
-			forged := strings.TrimRight(w.issuer.Sign("logout+jwt", w.logoutClaims()), "AQgw") + "A"
+			forged := strings.TrimRight(w.issuer.Sign("logout+jwt", w.issuer.LogoutClaims()), "AQgw") + "A"
 			w.tell(forged)
-			p := w.tell(w.issuer.Sign("logout+jwt", w.logoutClaims()))
+			p := w.tell(w.issuer.Sign("logout+jwt", w.issuer.LogoutClaims()))
 			if p.Status != http.StatusServiceUnavailable || p.Header.Get("Retry-After") == "" {
 				t.Errorf("answered %d, Retry-After %q", p.Status, p.Header.Get("Retry-After"))
 			}
@@ -229,7 +209,7 @@ func TestLogoutIsHeardLate(t *testing.T) {
 				t.Error("ended already")
 			}
 			away(w, false)
-			eventually(t, func() bool { return len(w.sessions.All()) == 0 })
+			relyingtest.Eventually(t, func() bool { return len(w.sessions.All()) == 0 })
 		})
 	}
 }
@@ -241,21 +221,21 @@ func TestLateLogoutsAreBounded(t *testing.T) {
 	w.signedIn()
 	site, at := w.replica()
 	w.url = at
-	w.issuer.Set(func(s *proxytest.Switches) { s.Down = true })
+	w.issuer.Set(func(s *relyingtest.Switches) { s.Down = true })
 	for i := range 510 {
-		claims := w.logoutClaims()
+		claims := w.issuer.LogoutClaims()
 		claims["jti"] = i
 		w.tell(w.issuer.Sign("logout+jwt", claims))
 	}
-	claims := w.logoutClaims()
+	claims := w.issuer.LogoutClaims()
 	claims["jti"] = strings.Repeat("x", 9000)
 	w.tell(w.issuer.Sign("logout+jwt", claims))
-	if n := proxy.Waiting(site); n != 500 {
+	if n := relying.Waiting(site); n != 500 {
 		t.Errorf("%d wait", n)
 	}
 	w.clock.Advance(10 * time.Minute)
-	eventually(t, func() bool { return proxy.Waiting(site) == 0 })
-	w.issuer.Set(func(s *proxytest.Switches) { s.Down = false })
+	relyingtest.Eventually(t, func() bool { return relying.Waiting(site) == 0 })
+	w.issuer.Set(func(s *relyingtest.Switches) { s.Down = false })
 	if len(w.sessions.All()) != 1 {
 		t.Error("an old token ended a session")
 	}
@@ -264,19 +244,19 @@ func TestLateLogoutsAreBounded(t *testing.T) {
 func TestLogoutInTheMiddleOfALogin(t *testing.T) {
 	var w *world
 	told := http.StatusTeapot
-	w = newWorld(t, func(s *proxy.Site) {
+	w = newWorld(t, func(s *relying.Party) {
 		s.Clearance = func(context.Context, account.ID) (account.Clearance, error) { // between tokens and session
-			told = w.tell(w.issuer.Sign("logout+jwt", w.logoutClaims())).Status
+			told = w.tell(w.issuer.Sign("logout+jwt", w.issuer.LogoutClaims())).Status
 			return account.Cleared, nil
 		}
 	})
-	b := proxytest.NewBrowser(t)
+	b := relyingtest.NewBrowser(t)
 	p := b.Open(w.url + "/")
 	if p.Status != http.StatusBadRequest || told != http.StatusOK || len(w.sessions.All()) != 0 || b.Cookie(w.url, sessionCookie) != "" {
 		t.Errorf("answered %d, the provider was told %d, %d sessions", p.Status, told, len(w.sessions.All()))
 	}
 	w.clock.Advance(time.Second)
-	w.site.Clearance = nil
+	w.party.Clearance = nil
 	w.signedIn()
 }
 
@@ -289,7 +269,7 @@ func TestForgedTokensDoNotFetchKeysEachTime(t *testing.T) {
 	}
 	before := w.issuer.Requests("/certs")
 	for i := range 50 {
-		claims := maps.Clone(w.logoutClaims())
+		claims := maps.Clone(w.issuer.LogoutClaims())
 		w.tell(w.issuer.SignWith(stranger, "k"+string(rune('a'+i)), "logout+jwt", claims))
 	}
 	if n := w.issuer.Requests("/certs") - before; n > 1 {
@@ -301,7 +281,7 @@ func TestBackchannelLogoutIsAtOnceHere(t *testing.T) {
 	w := newWorld(t)
 	b := w.signedIn()
 	w.fetch(b, "/") // now it is in the cache
-	if p := w.tell(w.issuer.Sign("logout+jwt", w.logoutClaims())); p.Status != http.StatusOK {
+	if p := w.tell(w.issuer.Sign("logout+jwt", w.issuer.LogoutClaims())); p.Status != http.StatusOK {
 		t.Fatalf("answered %d", p.Status)
 	}
 	if p := w.fetch(b, "/"); p.Status != http.StatusUnauthorized {

@@ -1,4 +1,4 @@
-package proxy
+package relying
 
 import (
 	"context"
@@ -20,7 +20,7 @@ const (
 )
 
 // provider is what discovery told of the issuer. Discovery happens at first
-// need, so that the issuer may be down when the site starts.
+// need, so that the issuer may be down when we start.
 type provider struct {
 	mu    sync.Mutex
 	found *endpoints
@@ -35,35 +35,35 @@ type endpoints struct {
 	issParam   bool                                             // authorization_response_iss_parameter_supported, RFC 9207
 	identity   *oidc.IDTokenVerifier                            // of ID tokens
 	identityAt func(now func() time.Time) *oidc.IDTokenVerifier // likewise, of log-out tokens
-	access     *oidc.IDTokenVerifier                            // of access tokens, whose audience is not the site
+	access     *oidc.IDTokenVerifier                            // of access tokens, whose audience we are not
 	client     *http.Client
 }
 
 // issuer returns the discovered issuer.
-func (s *Site) issuer(ctx context.Context) (*endpoints, error) {
-	p := &s.provider
+func (rp *Party) issuer(ctx context.Context) (*endpoints, error) {
+	p := &rp.provider
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.found != nil {
 		return p.found, nil
 	}
-	if p.err != nil && s.Now().Sub(p.tried) < issuerRest {
+	if p.err != nil && rp.Now().Sub(p.tried) < issuerRest {
 		return nil, p.err
 	}
-	p.found, p.err = s.discover(context.WithoutCancel(ctx))
-	p.tried = s.Now()
+	p.found, p.err = rp.discover(context.WithoutCancel(ctx))
+	p.tried = rp.Now()
 	return p.found, p.err
 }
 
-func (s *Site) discover(ctx context.Context) (*endpoints, error) {
+func (rp *Party) discover(ctx context.Context) (*endpoints, error) {
 	client := &http.Client{
 		Timeout:   issuerWait,
-		Transport: issuer.Transport(s.issuerTransport(), s.Now),
+		Transport: issuer.Transport(rp.issuerTransport(), rp.Now),
 		CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse // an issuer's endpoints do not move; secrets must not follow
 		},
 	}
-	found, err := oidc.NewProvider(oidc.ClientContext(ctx, client), s.Settings.Issuer)
+	found, err := oidc.NewProvider(oidc.ClientContext(ctx, client), rp.Settings.Issuer)
 	if err != nil {
 		return nil, fmt.Errorf("discovering the issuer: %w", err)
 	}
@@ -76,49 +76,45 @@ func (s *Site) discover(ctx context.Context) (*endpoints, error) {
 	}
 	endpoint := found.Endpoint()
 	endpoint.AuthStyle = oauth2.AuthStyleInHeader
-	if s.Settings.ClientSecret == nil {
+	if rp.Settings.ClientSecret == nil {
 		endpoint.AuthStyle = oauth2.AuthStyleInParams
 	}
 	identityAt := func(now func() time.Time) *oidc.IDTokenVerifier {
-		return found.Verifier(&oidc.Config{ClientID: s.Settings.ClientID, Now: now})
+		return found.Verifier(&oidc.Config{ClientID: rp.Settings.ClientID, Now: now})
 	}
 	return &endpoints{
 		endpoint:   endpoint,
 		endSession: extra.EndSession,
 		issParam:   extra.IssParam,
-		identity:   identityAt(s.Now),
+		identity:   identityAt(rp.Now),
 		identityAt: identityAt,
-		access:     found.Verifier(&oidc.Config{SkipClientIDCheck: true, Now: s.Now}),
+		access:     found.Verifier(&oidc.Config{SkipClientIDCheck: true, Now: rp.Now}),
 		client:     client,
 	}, nil
 }
 
-func (s *Site) issuerTransport() http.RoundTripper {
-	if s.Issuer != nil {
-		return s.Issuer
+func (rp *Party) issuerTransport() http.RoundTripper {
+	if rp.Issuer != nil {
+		return rp.Issuer
 	}
 	return http.DefaultTransport
 }
 
-// oauth returns the site's client with its present secret.
-func (s *Site) oauth(e *endpoints) (*oauth2.Config, error) {
+// oauth returns the client with its present secret.
+func (rp *Party) oauth(e *endpoints) (*oauth2.Config, error) {
 	c := &oauth2.Config{
-		ClientID:    s.Settings.ClientID,
+		ClientID:    rp.Settings.ClientID,
 		Endpoint:    e.endpoint,
-		RedirectURL: s.self("/schleuse/callback"),
+		RedirectURL: rp.own("callback"),
 		Scopes:      []string{oidc.ScopeOpenID},
 	}
-	if s.Settings.ClientSecret == nil {
+	if rp.Settings.ClientSecret == nil {
 		return c, nil
 	}
-	secret, err := s.Settings.ClientSecret()
+	secret, err := rp.Settings.ClientSecret()
 	if err != nil {
 		return nil, fmt.Errorf("reading the client secret: %w", err)
 	}
 	c.ClientSecret = secret
 	return c, nil
 }
-
-// self returns the absolute URL of a path of this site. It begins with the
-// site's own origin whatever the path is: no redirect leaves the site.
-func (s *Site) self(path string) string { return origin(s.Settings.PublicURL) + path }

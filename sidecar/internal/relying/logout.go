@@ -1,4 +1,4 @@
-package proxy
+package relying
 
 import (
 	"context"
@@ -13,72 +13,72 @@ import (
 )
 
 // afterLogout is where the provider sends the browser in the end.
-const afterLogout = "/schleuse/logged-out"
+const afterLogout = "logged-out"
 
 // askLogout shows the question: signing out is never done by a mere link,
 // which others could plant.
-func (s *Site) askLogout(w http.ResponseWriter, r *http.Request) error {
-	if _, err := s.current(r); errors.Is(err, ErrNoSession) {
-		http.Redirect(w, r, s.self(afterLogout), http.StatusSeeOther)
+func (rp *Party) askLogout(w http.ResponseWriter, r *http.Request) error {
+	if _, err := rp.Current(r); errors.Is(err, ErrNoSession) {
+		http.Redirect(w, r, rp.own(afterLogout), http.StatusSeeOther)
 		return nil
 	}
-	s.askToSignOut(w, r)
+	rp.askToSignOut(w, r)
 	return nil
 }
 
 // logout ends the session here, and then the provider's (OpenID Connect
 // RP-Initiated Logout 1.0), by POST: the ID token that names the session
 // stands in no URL.
-func (s *Site) logout(w http.ResponseWriter, r *http.Request) error {
+func (rp *Party) logout(w http.ResponseWriter, r *http.Request) error {
 	if err := http.NewCrossOriginProtection().Check(r); err != nil {
 		return fault.New(fault.Forbidden, "other_origin", err)
 	}
-	id, ok := presented(r)
+	id, ok := rp.Presented(r)
 	if !ok {
-		return s.gone(w, r)
+		return rp.gone(w, r)
 	}
-	x, err := s.Sessions.Get(r.Context(), id)
+	x, err := rp.Sessions.Get(r.Context(), id)
 	if errors.Is(err, ErrNoSession) {
-		return s.gone(w, r)
+		return rp.gone(w, r)
 	}
 	if err != nil {
 		return later("reading a session", err)
 	}
-	if _, err := s.end(r.Context(), Match{ID: &id}, "logout"); err != nil {
+	if _, err := rp.end(r.Context(), Match{ID: &id}, "logout"); err != nil {
 		return err
 	}
-	setCookie(w, sessionCookie, "", -1)
-	return s.endAtProvider(w, r, x.IDToken)
+	setCookie(w, rp.Settings.SessionCookie, "", -1)
+	return rp.endAtProvider(w, r, x.IDToken)
 }
 
-// endAtProvider ends the provider's session. Our own realm's provider does it
-// at our word, so that closing the browser now is as good as waiting; any
+// endAtProvider ends the provider's session. One that takes our word does it
+// then, so that closing the browser now is as good as waiting; any
 // other wants to see the browser, which a page sends there.
-func (s *Site) endAtProvider(w http.ResponseWriter, r *http.Request, idToken string) error {
-	issuer, err := s.issuer(r.Context())
+func (rp *Party) endAtProvider(w http.ResponseWriter, r *http.Request, idToken string) error {
+	issuer, err := rp.issuer(r.Context())
 	if err != nil || issuer.endSession == "" || idToken == "" {
-		return s.gone(w, r)
+		return rp.gone(w, r)
 	}
 	form := []web.Field{
 		{Name: "id_token_hint", Value: idToken},
-		{Name: "client_id", Value: s.Settings.ClientID},
-		{Name: "post_logout_redirect_uri", Value: s.self(afterLogout)},
+		{Name: "client_id", Value: rp.Settings.ClientID},
+		{Name: "post_logout_redirect_uri", Value: rp.own(afterLogout)},
 	}
-	if s.Clearance != nil {
-		err := s.postLogout(r.Context(), issuer, form)
+	if rp.Settings.QuietLogout {
+		err := rp.postLogout(r.Context(), issuer, form)
 		if err == nil {
-			return s.gone(w, r)
+			return rp.gone(w, r)
 		}
-		s.Log.WarnContext(r.Context(), "ending the provider's session", "error", err)
+		rp.Log.WarnContext(r.Context(), "ending the provider's session", "error", err)
 	}
-	s.signingOut(w, r, issuer.endSession, form)
+	rp.signingOut(w, r, issuer.endSession, form)
 	return nil
 }
 
 // postLogout ends the provider's session without the browser. Only the
 // redirect that was asked for says that it was done: everything else is a
 // page with a question or an error.
-func (s *Site) postLogout(ctx context.Context, issuer *endpoints, fields []web.Field) error {
+func (rp *Party) postLogout(ctx context.Context, issuer *endpoints, fields []web.Field) error {
 	form := url.Values{}
 	for _, f := range fields {
 		form.Set(f.Name, f.Value)
@@ -95,15 +95,15 @@ func (s *Site) postLogout(ctx context.Context, issuer *endpoints, fields []web.F
 		return err
 	}
 	defer resp.Body.Close()
-	if to := resp.Header.Get("Location"); to != s.self(afterLogout) {
+	if to := resp.Header.Get("Location"); to != rp.own(afterLogout) {
 		return fmt.Errorf("status %d without the expected redirect", resp.StatusCode)
 	}
 	return nil
 }
 
 // gone sends whoever has no session to the page that says so.
-func (s *Site) gone(w http.ResponseWriter, r *http.Request) error {
-	setCookie(w, sessionCookie, "", -1)
-	http.Redirect(w, r, s.self(afterLogout), http.StatusSeeOther)
+func (rp *Party) gone(w http.ResponseWriter, r *http.Request) error {
+	setCookie(w, rp.Settings.SessionCookie, "", -1)
+	http.Redirect(w, r, rp.own(afterLogout), http.StatusSeeOther)
 	return nil
 }

@@ -1,4 +1,4 @@
-package proxy
+package relying
 
 import (
 	"cmp"
@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -31,53 +32,59 @@ type pending struct {
 	Begun    time.Time `json:"t"`
 }
 
-// login sends the browser to the provider and remembers where it came from.
-func (s *Site) login(w http.ResponseWriter, r *http.Request, back string) error {
-	issuer, err := s.issuer(r.Context())
+// Login sends the browser to the provider and remembers where it came from:
+// back is a path of this host, which the caller has looked at.
+func (rp *Party) Login(w http.ResponseWriter, r *http.Request, back string) error {
+	issuer, err := rp.issuer(r.Context())
 	if err != nil {
 		return later("signing in", err)
 	}
-	config, err := s.oauth(issuer)
+	config, err := rp.oauth(issuer)
 	if err != nil {
 		return later("signing in", err)
 	}
-	p := pending{State: newSecret(), Nonce: newSecret(), Verifier: oauth2.GenerateVerifier(), Back: back, Begun: s.Now()}
-	s.makeRoom(w, r)
-	if err := s.keepPending(w, p); err != nil {
+	p := pending{State: newSecret(), Nonce: newSecret(), Verifier: oauth2.GenerateVerifier(), Back: back, Begun: rp.Now()}
+	rp.makeRoom(w, r)
+	if err := rp.keepPending(w, p); err != nil {
 		return err
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	to := config.AuthCodeURL(p.State, oidc.Nonce(p.Nonce), oauth2.S256ChallengeOption(p.Verifier))
-	http.Redirect(w, r, to, http.StatusFound)
+	options := []oauth2.AuthCodeOption{oidc.Nonce(p.Nonce), oauth2.S256ChallengeOption(p.Verifier)}
+	if age := rp.Settings.MaxAge; age > 0 {
+		options = append(options, oauth2.SetAuthURLParam("max_age", strconv.Itoa(int(age.Seconds()))))
+	}
+	http.Redirect(w, r, config.AuthCodeURL(p.State, options...), http.StatusFound)
 	return nil
 }
 
-func loginCookieOf(state string) string { return loginCookie + state[:stateTag] }
+func (rp *Party) loginCookieOf(state string) string {
+	return rp.Settings.LoginCookie + state[:stateTag]
+}
 
-func (s *Site) keepPending(w http.ResponseWriter, p pending) error {
+func (rp *Party) keepPending(w http.ResponseWriter, p pending) error {
 	plain, err := json.Marshal(p)
 	if err != nil {
 		return err
 	}
-	name := loginCookieOf(p.State)
-	sealed := s.Ring.Seal(plain, s.aad(name))
+	name := rp.loginCookieOf(p.State)
+	sealed := rp.Ring.Seal(plain, rp.aad(name))
 	setCookie(w, name, base64.RawURLEncoding.EncodeToString(sealed), int(loginLife.Seconds()))
 	return nil
 }
 
-// aad ties a sealed cookie to the site and its own name.
-func (s *Site) aad(name string) []byte {
-	return []byte("proxy login\x00" + s.Settings.Name + "\x00" + name)
+// aad ties a sealed cookie to this client and its own name.
+func (rp *Party) aad(name string) []byte {
+	return []byte("proxy login\x00" + rp.Settings.Name + "\x00" + name)
 }
 
 // pendings returns the logins under way in this browser, oldest first, and
 // the names of cookies that are none.
-func (s *Site) pendings(r *http.Request) (good []pending, junk []string) {
+func (rp *Party) pendings(r *http.Request) (good []pending, junk []string) {
 	for _, c := range r.Cookies() {
-		if !strings.HasPrefix(c.Name, loginCookie) {
+		if !strings.HasPrefix(c.Name, rp.Settings.LoginCookie) {
 			continue
 		}
-		if p, ok := s.openPending(c.Name, c.Value); ok {
+		if p, ok := rp.openPending(c.Name, c.Value); ok {
 			good = append(good, p)
 		} else {
 			junk = append(junk, c.Name)
@@ -87,27 +94,27 @@ func (s *Site) pendings(r *http.Request) (good []pending, junk []string) {
 	return good, junk
 }
 
-func (s *Site) openPending(name, value string) (pending, bool) {
+func (rp *Party) openPending(name, value string) (pending, bool) {
 	sealed, err := strict.DecodeString(value)
 	if err != nil {
 		return pending{}, false
 	}
-	plain, err := s.Ring.Open(sealed, s.aad(name))
+	plain, err := rp.Ring.Open(sealed, rp.aad(name))
 	if err != nil {
 		return pending{}, false
 	}
 	var p pending
-	if err := json.Unmarshal(plain, &p); err != nil || s.Now().Sub(p.Begun) >= loginLife {
+	if err := json.Unmarshal(plain, &p); err != nil || rp.Now().Sub(p.Begun) >= loginLife {
 		return pending{}, false
 	}
 	return p, true
 }
 
 // makeRoom drops the oldest logins, so that with a new one there are loginMax.
-func (s *Site) makeRoom(w http.ResponseWriter, r *http.Request) {
-	good, junk := s.pendings(r)
+func (rp *Party) makeRoom(w http.ResponseWriter, r *http.Request) {
+	good, junk := rp.pendings(r)
 	for len(good) >= loginMax {
-		junk = append(junk, loginCookieOf(good[0].State))
+		junk = append(junk, rp.loginCookieOf(good[0].State))
 		good = good[1:]
 	}
 	for _, name := range junk {
@@ -117,15 +124,15 @@ func (s *Site) makeRoom(w http.ResponseWriter, r *http.Request) {
 
 // claim returns the login that this answer of the provider belongs to, and
 // removes its cookie: an answer counts once.
-func (s *Site) claim(w http.ResponseWriter, r *http.Request, q url.Values) (pending, bool) {
+func (rp *Party) claim(w http.ResponseWriter, r *http.Request, q url.Values) (pending, bool) {
 	state := q.Get("state")
 	if len(state) < stateTag {
 		return pending{}, false
 	}
-	good, _ := s.pendings(r)
+	good, _ := rp.pendings(r)
 	for _, p := range good {
 		if subtle.ConstantTimeCompare([]byte(p.State), []byte(state)) == 1 {
-			setCookie(w, loginCookieOf(p.State), "", -1)
+			setCookie(w, rp.loginCookieOf(p.State), "", -1)
 			return p, true
 		}
 	}

@@ -1,4 +1,4 @@
-package proxy_test
+package relying_test
 
 import (
 	"errors"
@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/schleuse/schleuse/sidecar/internal/proxy"
+	"github.com/schleuse/schleuse/sidecar/internal/relying"
 )
 
 func TestStoreFailureIsNoLogout(t *testing.T) {
@@ -44,7 +44,7 @@ func TestSessionsEndByTime(t *testing.T) {
 		}
 	})
 	t.Run("absolute", func(t *testing.T) {
-		w := newWorld(t, func(s *proxy.Site) { s.Settings.Absolute = time.Hour })
+		w := newWorld(t, func(s *relying.Party) { s.Settings.Absolute = time.Hour })
 		b := w.signedIn()
 		for range 3 {
 			w.clock.Advance(19 * time.Minute)
@@ -69,7 +69,7 @@ func TestSessionEndsOnTimeInTheCacheToo(t *testing.T) {
 	x := w.sessions.All()[0]
 	w.clock.Advance(time.Second)
 	soon := w.clock.Now().Add(300 * time.Millisecond)
-	if _, err := w.sessions.Update(t.Context(), x.ID, func(x *proxy.Session) error { x.Expires = soon; return nil }); err != nil {
+	if _, err := w.sessions.Update(t.Context(), x.ID, func(x *relying.Session) error { x.Expires = soon; return nil }); err != nil {
 		t.Fatal(err)
 	}
 	if p := w.fetch(b, "/"); p.Status != http.StatusOK {
@@ -85,7 +85,7 @@ func TestSessionWithoutRefreshTokenEndsWithItsToken(t *testing.T) {
 	w := newWorld(t)
 	b := w.signedIn()
 	x := w.sessions.All()[0]
-	if _, err := w.sessions.Update(t.Context(), x.ID, func(x *proxy.Session) error { x.RefreshToken = ""; return nil }); err != nil {
+	if _, err := w.sessions.Update(t.Context(), x.ID, func(x *relying.Session) error { x.RefreshToken = ""; return nil }); err != nil {
 		t.Fatal(err)
 	}
 	w.clock.Advance(4*time.Minute + 50*time.Second)
@@ -121,8 +121,8 @@ func TestHotPathReadsTheStoreOncePerSecond(t *testing.T) {
 	b := w.signedIn()
 	w.clock.Advance(time.Second)
 	before := w.sessions.Gets()
-	w.burst(b, 64, w.url)
-	w.burst(b, 64, w.url)
+	b.Burst(64, w.url+"/", w.url)
+	b.Burst(64, w.url+"/", w.url)
 	if n := w.sessions.Gets() - before; n != 1 {
 		t.Errorf("%d reads for 128 requests, want 1", n)
 	}
@@ -130,9 +130,9 @@ func TestHotPathReadsTheStoreOncePerSecond(t *testing.T) {
 
 func TestAnotherSitesSessionIsNone(t *testing.T) {
 	w := newWorld(t)
-	_, other := w.replica(func(s *proxy.Site) { s.Settings.Name = "other" })
+	_, other := w.replica(func(s *relying.Party) { s.Settings.Name = "other" })
 	b := w.signedIn()
-	if statuses := w.burst(b, 1, other); statuses[http.StatusUnauthorized] != 1 {
+	if statuses := b.Burst(1, w.url+"/", other); statuses[http.StatusUnauthorized] != 1 {
 		t.Errorf("statuses %v", statuses)
 	}
 }

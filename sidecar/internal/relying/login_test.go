@@ -1,4 +1,4 @@
-package proxy_test
+package relying_test
 
 import (
 	"context"
@@ -11,29 +11,25 @@ import (
 	"time"
 
 	"github.com/schleuse/schleuse/sidecar/account"
-	"github.com/schleuse/schleuse/sidecar/internal/proxy"
-	"github.com/schleuse/schleuse/sidecar/internal/proxy/proxytest"
+	"github.com/schleuse/schleuse/sidecar/internal/relying"
+	"github.com/schleuse/schleuse/sidecar/internal/relying/relyingtest"
 )
 
 func TestLoginComesBackToTheSamePage(t *testing.T) {
 	w := newWorld(t)
-	b := proxytest.NewBrowser(t)
+	b := relyingtest.NewBrowser(t)
 	p := b.Open(w.url + "/postfach/7?sort=datum&x=%2F%20a")
 	if want := w.url + "/postfach/7?sort=datum&x=%2F%20a"; p.URL != want || p.Status != http.StatusOK {
 		t.Fatalf("came to rest at %s with %d, want %s", p.URL, p.Status, want)
 	}
-	got := w.app.last(t)
-	if got.Header.Get("X-Auth-Kvnr") != "A123456780" {
-		t.Errorf("the application was told %q, want the number in capital letters", got.Header.Get("X-Auth-Kvnr"))
-	}
-	if got.Host != parse(t, w.url).Host || got.URI != "/postfach/7?sort=datum&x=%2F%20a" {
-		t.Errorf("the application saw %s %s", got.Host, got.URI)
+	if got, want := w.seen.last(t), (visit{"/postfach/7?sort=datum&x=%2F%20a", "a123456780"}); got != want {
+		t.Errorf("let in as %+v, want %+v", got, want)
 	}
 }
 
 func TestSessionCookie(t *testing.T) {
 	w := newWorld(t)
-	b := proxytest.NewBrowser(t)
+	b := relyingtest.NewBrowser(t)
 	p := b.Navigate(w.url + "/")
 	p = b.Navigate(p.Location()) // the provider
 	p = b.Navigate(p.Location()) // the callback
@@ -61,8 +57,8 @@ func TestSessionCookie(t *testing.T) {
 
 func TestSeveralTabsLogInAtOnce(t *testing.T) {
 	w := newWorld(t)
-	b := proxytest.NewBrowser(t)
-	var toProvider []proxytest.Page
+	b := relyingtest.NewBrowser(t)
+	var toProvider []relyingtest.Page
 	for i := range 3 {
 		toProvider = append(toProvider, b.Navigate(fmt.Sprintf("%s/tab/%d", w.url, i)))
 	}
@@ -76,8 +72,8 @@ func TestSeveralTabsLogInAtOnce(t *testing.T) {
 
 func TestLoginsUnderWayAreBounded(t *testing.T) {
 	w := newWorld(t)
-	b := proxytest.NewBrowser(t)
-	var first proxytest.Page
+	b := relyingtest.NewBrowser(t)
+	var first relyingtest.Page
 	for i := range 9 {
 		w.clock.Advance(time.Second)
 		p := b.Navigate(fmt.Sprintf("%s/tab/%d?%s", w.url, i, strings.Repeat("x", 900)))
@@ -103,10 +99,10 @@ func TestLoginChangesTheSession(t *testing.T) {
 	planted := thief.Cookie(w.url, sessionCookie)
 
 	// The thief's cookie stands in the victim's browser when they sign in.
-	w.issuer.Set(func(s *proxytest.Switches) {
-		s.Person = proxytest.Person{Subject: "s-2", Username: "b123456782", SID: "sid-2"}
+	w.issuer.Set(func(s *relyingtest.Switches) {
+		s.Person = relyingtest.Person{Subject: "s-2", Username: "b123456782", SID: "sid-2"}
 	})
-	victim := proxytest.NewBrowser(t)
+	victim := relyingtest.NewBrowser(t)
 	toProvider := victim.Navigate(w.url + "/")
 	victim.SetCookie(w.url, sessionCookie, planted)
 	if p := victim.Follow(toProvider); p.Status != http.StatusOK {
@@ -115,8 +111,8 @@ func TestLoginChangesTheSession(t *testing.T) {
 	if victim.Cookie(w.url, sessionCookie) == planted {
 		t.Error("the victim has the session that was planted")
 	}
-	if got := w.app.last(t).Header.Get("X-Auth-Kvnr"); got != "B123456782" {
-		t.Errorf("the application was told %q", got)
+	if got := w.seen.last(t).Username; got != "b123456782" {
+		t.Errorf("let in as %q", got)
 	}
 	if p := w.fetch(thief, "/"); p.Status != http.StatusUnauthorized {
 		t.Errorf("the planted session still answers %d", p.Status)
@@ -125,7 +121,7 @@ func TestLoginChangesTheSession(t *testing.T) {
 
 func TestSecondLoginOfOnePersonSparesTheOtherTab(t *testing.T) {
 	w := newWorld(t)
-	b := proxytest.NewBrowser(t)
+	b := relyingtest.NewBrowser(t)
 	one, two := b.Navigate(w.url+"/one"), b.Navigate(w.url+"/two")
 	b.Follow(one)
 	before := b.Cookie(w.url, sessionCookie)
@@ -133,7 +129,7 @@ func TestSecondLoginOfOnePersonSparesTheOtherTab(t *testing.T) {
 	if b.Cookie(w.url, sessionCookie) == before {
 		t.Fatal("the second login kept the session's name")
 	}
-	other := proxytest.NewBrowser(t)
+	other := relyingtest.NewBrowser(t)
 	other.SetCookie(w.url, sessionCookie, before)
 	if p := w.fetch(other, "/under-way"); p.Status != http.StatusOK {
 		t.Errorf("a request under way got %d", p.Status)
@@ -145,41 +141,41 @@ func TestSecondLoginOfOnePersonSparesTheOtherTab(t *testing.T) {
 }
 
 func TestForeignAnswersMakeNoSession(t *testing.T) {
-	tests := map[string]func(w *world, b *proxytest.Browser, callback *url.URL){
-		"another browser's login": func(w *world, b *proxytest.Browser, _ *url.URL) {
+	tests := map[string]func(w *world, b *relyingtest.Browser, callback *url.URL){
+		"another browser's login": func(w *world, b *relyingtest.Browser, _ *url.URL) {
 			for name := range b.Cookies(w.url) {
 				b.SetCookie(w.url, name, "")
 			}
 		},
-		"no state": func(_ *world, _ *proxytest.Browser, u *url.URL) {
+		"no state": func(_ *world, _ *relyingtest.Browser, u *url.URL) {
 			q := u.Query()
 			q.Del("state")
 			u.RawQuery = q.Encode()
 		},
-		"another issuer": func(_ *world, _ *proxytest.Browser, u *url.URL) {
+		"another issuer": func(_ *world, _ *relyingtest.Browser, u *url.URL) {
 			q := u.Query()
 			q.Set("iss", "https://evil.example")
 			u.RawQuery = q.Encode()
 		},
-		"no issuer though the provider always names it": func(_ *world, _ *proxytest.Browser, u *url.URL) {
+		"no issuer though the provider always names it": func(_ *world, _ *relyingtest.Browser, u *url.URL) {
 			q := u.Query()
 			q.Del("iss")
 			u.RawQuery = q.Encode()
 		},
-		"a code that is none": func(_ *world, _ *proxytest.Browser, u *url.URL) {
+		"a code that is none": func(_ *world, _ *relyingtest.Browser, u *url.URL) {
 			q := u.Query()
 			q.Set("code", "made-up")
 			u.RawQuery = q.Encode()
 		},
-		"another login's ID token": func(w *world, _ *proxytest.Browser, _ *url.URL) {
-			w.issuer.Set(func(s *proxytest.Switches) { s.BadNonce = true })
+		"another login's ID token": func(w *world, _ *relyingtest.Browser, _ *url.URL) {
+			w.issuer.Set(func(s *relyingtest.Switches) { s.BadNonce = true })
 		},
-		"too late": func(w *world, _ *proxytest.Browser, _ *url.URL) { w.clock.Advance(time.Hour) },
+		"too late": func(w *world, _ *relyingtest.Browser, _ *url.URL) { w.clock.Advance(time.Hour) },
 	}
 	for name, spoil := range tests {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			b := proxytest.NewBrowser(t)
+			b := relyingtest.NewBrowser(t)
 			p := b.Navigate(b.Navigate(w.url + "/").Location())
 			callback := parse(t, p.Location())
 			spoil(w, b, callback)
@@ -193,8 +189,8 @@ func TestForeignAnswersMakeNoSession(t *testing.T) {
 
 func TestLoginOfAnotherSiteIsNotThisOnes(t *testing.T) {
 	w := newWorld(t)
-	_, other := w.replica(func(s *proxy.Site) { s.Settings.Name = "other" }) // with the same keys
-	b := proxytest.NewBrowser(t)
+	_, other := w.replica(func(s *relying.Party) { s.Settings.Name = "other" }) // with the same keys
+	b := relyingtest.NewBrowser(t)
 	p := b.Navigate(b.Navigate(other + "/").Location())
 	for name, value := range b.Cookies(other) {
 		b.SetCookie(w.url, name, value)
@@ -206,7 +202,7 @@ func TestLoginOfAnotherSiteIsNotThisOnes(t *testing.T) {
 
 func TestAnswerCountsOnce(t *testing.T) {
 	w := newWorld(t)
-	b := proxytest.NewBrowser(t)
+	b := relyingtest.NewBrowser(t)
 	p := b.Navigate(b.Navigate(w.url + "/").Location())
 	b.Navigate(p.Location())
 	again := b.Navigate(p.Location())
@@ -234,13 +230,13 @@ func TestClearanceIsAskedAtLogin(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(fmt.Sprintf("%v %v", tt.clearance, tt.err), func(t *testing.T) {
 			var asked account.ID
-			w := newWorld(t, func(s *proxy.Site) {
+			w := newWorld(t, func(s *relying.Party) {
 				s.Clearance = func(_ context.Context, id account.ID) (account.Clearance, error) {
 					asked = id
 					return tt.clearance, tt.err
 				}
 			})
-			b := proxytest.NewBrowser(t)
+			b := relyingtest.NewBrowser(t)
 			p := b.Navigate(b.Navigate(b.Navigate(w.url + "/").Location()).Location())
 			if p.Status != tt.status || asked != "s-1" {
 				t.Errorf("answered %d after asking for %q, want %d", p.Status, asked, tt.status)
@@ -257,12 +253,12 @@ func TestClearanceIsAskedAtLogin(t *testing.T) {
 
 func TestIssuerMayBeDownAtTheStart(t *testing.T) {
 	w := newWorld(t)
-	w.issuer.Set(func(s *proxytest.Switches) { s.Down = true })
-	b := proxytest.NewBrowser(t)
+	w.issuer.Set(func(s *relyingtest.Switches) { s.Down = true })
+	b := relyingtest.NewBrowser(t)
 	if p := b.Navigate(w.url + "/"); p.Status != http.StatusServiceUnavailable || p.Header.Get("Retry-After") == "" {
 		t.Errorf("answered %d, Retry-After %q", p.Status, p.Header.Get("Retry-After"))
 	}
-	w.issuer.Set(func(s *proxytest.Switches) { s.Down = false })
+	w.issuer.Set(func(s *relyingtest.Switches) { s.Down = false })
 	w.clock.Advance(2 * time.Second)
 	if p := b.Open(w.url + "/"); p.Status != http.StatusOK {
 		t.Errorf("answered %d when the issuer was back", p.Status)
@@ -276,8 +272,8 @@ func TestProviderRefuses(t *testing.T) {
 	} {
 		t.Run(code, func(t *testing.T) {
 			w := newWorld(t)
-			w.issuer.Set(func(s *proxytest.Switches) { s.LoginError = code })
-			p := proxytest.NewBrowser(t).Open(w.url + "/")
+			w.issuer.Set(func(s *relyingtest.Switches) { s.LoginError = code })
+			p := relyingtest.NewBrowser(t).Open(w.url + "/")
 			if p.Status != status || strings.Contains(p.Body, "<script>") || strings.Contains(w.logs.String(), "<script>") {
 				t.Errorf("answered %d, want %d", p.Status, status)
 			}
@@ -287,15 +283,15 @@ func TestProviderRefuses(t *testing.T) {
 
 func TestLoginPageOpenTooLongIsOpenedAgain(t *testing.T) {
 	w := newWorld(t)
-	w.issuer.Set(func(s *proxytest.Switches) { s.LoginError = "temporarily_unavailable" })
-	b := proxytest.NewBrowser(t)
+	w.issuer.Set(func(s *relyingtest.Switches) { s.LoginError = "temporarily_unavailable" })
+	b := relyingtest.NewBrowser(t)
 	p := b.Navigate(b.Navigate(w.url + "/page").Location())
 	w.clock.Advance(31 * time.Minute)
 	again := b.Navigate(p.Location())
 	if !strings.HasPrefix(again.Location(), w.issuer.URL+"/auth?") {
 		t.Fatalf("led to %q with %d", again.Location(), again.Status)
 	}
-	w.issuer.Set(func(s *proxytest.Switches) { s.LoginError = "" })
+	w.issuer.Set(func(s *relyingtest.Switches) { s.LoginError = "" })
 	if p := b.Follow(again); p.URL != w.url+"/page" {
 		t.Errorf("came to rest at %s", p.URL)
 	}
@@ -303,9 +299,68 @@ func TestLoginPageOpenTooLongIsOpenedAgain(t *testing.T) {
 
 func TestOpaqueAccessToken(t *testing.T) {
 	w := newWorld(t)
-	w.issuer.Set(func(s *proxytest.Switches) { s.Opaque = true })
+	w.issuer.Set(func(s *relyingtest.Switches) { s.Opaque = true })
 	w.signedIn()
-	if got := w.app.last(t).Header.Get("X-Auth-Kvnr"); got != "" {
-		t.Errorf("the application was told %q, though no token names anybody", got)
+	if got := w.seen.last(t).Username; got != "" {
+		t.Errorf("let in as %q, though no token names anybody", got)
+	}
+}
+
+func TestLoginTooLongAgoMakesNoSession(t *testing.T) {
+	for name, tt := range map[string]struct {
+		ago    time.Duration
+		unsaid bool
+		status int
+	}{
+		"now":               {0, false, http.StatusSeeOther},
+		"a quarter ago":     {15 * time.Minute, false, http.StatusSeeOther},
+		"too long ago":      {17 * time.Minute, false, http.StatusBadRequest},
+		"in the future":     {-2 * time.Minute, false, http.StatusBadRequest},
+		"it is not told":    {0, true, http.StatusBadRequest},
+		"it is the year 70": {time.Since(time.Unix(1, 0)), false, http.StatusBadRequest},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, func(rp *relying.Party) { rp.Settings.MaxAge = 15 * time.Minute })
+			w.issuer.Set(func(s *relyingtest.Switches) { s.Age, s.NoAuthTime = tt.ago, tt.unsaid })
+			b := relyingtest.NewBrowser(t)
+			toProvider := b.Navigate(w.url + "/")
+			if got := parse(t, toProvider.Location()).Query().Get("max_age"); got != "900" {
+				t.Errorf("asked for max_age %q", got)
+			}
+			p := b.Navigate(b.Navigate(toProvider.Location()).Location())
+			if p.Status != tt.status || (len(w.sessions.All()) == 1) != (tt.status == http.StatusSeeOther) {
+				t.Errorf("answered %d, %d sessions", p.Status, len(w.sessions.All()))
+			}
+		})
+	}
+}
+
+// TestPartyBelowAnotherPrefix: two parties on one host do not disturb one
+// another.
+func TestPartyBelowAnotherPrefix(t *testing.T) {
+	w := newWorld(t, func(rp *relying.Party) {
+		rp.Settings.Prefix, rp.Settings.Home = "/schleuse/my/", "/schleuse/my/devices"
+		rp.Settings.SessionCookie, rp.Settings.LoginCookie = "__Host-my-session", "__Host-my-login-"
+	})
+	b := w.signedIn()
+	for name := range b.Cookies(w.url) {
+		if name != "__Host-my-session" {
+			t.Errorf("the browser has a cookie %q", name)
+		}
+	}
+	if p := w.tell(w.issuer.Sign("logout+jwt", w.issuer.LogoutClaims())); p.Status != http.StatusOK || len(w.sessions.All()) != 0 {
+		t.Errorf("the back-channel log-out answered %d, %d sessions", p.Status, len(w.sessions.All()))
+	}
+	w.clock.Advance(time.Second)
+	b = w.signedIn()
+	if p := b.Open(w.url + "/schleuse/my/callback?state=unknown-state-1"); p.URL != w.url+"/schleuse/my/devices" {
+		t.Errorf("an old answer came to rest at %s", p.URL)
+	}
+	p := b.Post(w.url+"/schleuse/my/logout", nil)
+	if p = b.Follow(p); !strings.Contains(p.Body, w.issuer.URL+"/logout") || len(w.sessions.All()) != 0 {
+		t.Errorf("signing out answered %d, %d sessions", p.Status, len(w.sessions.All()))
+	}
+	if p := b.Navigate(w.url + "/schleuse/my/logged-out"); !strings.Contains(p.Body, `href="/schleuse/my/devices"`) {
+		t.Errorf("the way back in: %s", p.Body)
 	}
 }

@@ -1,4 +1,4 @@
-package proxy
+package relying
 
 import (
 	"context"
@@ -35,16 +35,19 @@ func (x *Session) margin() time.Duration {
 	return max(0, min(maxMargin, life/4))
 }
 
+// Due reports whether a session's tokens are to be refreshed.
+func (x *Session) Due(now time.Time) bool { return x.TokenExpires.Sub(now) <= x.margin() }
+
 // renew gives a session good tokens. While the present ones still are, nobody
 // waits for it and no failure matters.
-func (s *Site) renew(ctx context.Context, e *entry) (*entry, error) {
-	now := s.Now()
+func (rp *Party) renew(ctx context.Context, e *Entry) (*Entry, error) {
+	now := rp.Now()
 	valid := now.Before(e.TokenExpires)
 	if valid && (now.Before(e.Lease) || e.RefreshToken == "") {
 		return e, nil
 	}
-	done := s.renewals.DoChan(string(e.ID[:]), func() (any, error) {
-		return s.refresh(context.WithoutCancel(ctx), e.ID)
+	done := rp.renewals.DoChan(string(e.ID[:]), func() (any, error) {
+		return rp.refresh(context.WithoutCancel(ctx), e.ID)
 	})
 	if valid {
 		return e, nil
@@ -56,26 +59,26 @@ func (s *Site) renew(ctx context.Context, e *entry) (*entry, error) {
 		if r.Err != nil {
 			return nil, r.Err
 		}
-		return r.Val.(*entry), nil
+		return r.Val.(*Entry), nil
 	}
 }
 
 // refresh is the one flight of this replica for one session. It takes the
 // session's lease or waits for who has it.
-func (s *Site) refresh(ctx context.Context, id SessionID) (*entry, error) {
+func (rp *Party) refresh(ctx context.Context, id SessionID) (*Entry, error) {
 	ctx, cancel := context.WithTimeout(ctx, leaseFor)
 	defer cancel()
-	if err := s.saveAgain(ctx, id); err != nil {
+	if err := rp.saveAgain(ctx, id); err != nil {
 		return nil, err
 	}
 	giveUp := time.Now().Add(othersWait)
 	for {
-		leased, err := s.lease(ctx, id)
+		leased, err := rp.lease(ctx, id)
 		switch {
 		case err == nil:
-			return s.exchange(ctx, leased)
+			return rp.exchange(ctx, leased)
 		case errors.Is(err, errFresh):
-			return s.read(ctx, id)
+			return rp.read(ctx, id)
 		case !errors.Is(err, errLeased):
 			return nil, storeFault("leasing a session", err)
 		case time.Now().After(giveUp):
@@ -86,15 +89,15 @@ func (s *Site) refresh(ctx context.Context, id SessionID) (*entry, error) {
 }
 
 // lease claims the refresh of a session for this replica.
-func (s *Site) lease(ctx context.Context, id SessionID) (Session, error) {
+func (rp *Party) lease(ctx context.Context, id SessionID) (Session, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeWait)
 	defer cancel()
-	return s.Sessions.Update(ctx, id, func(x *Session) error {
-		now := s.Now()
+	return rp.Sessions.Update(ctx, id, func(x *Session) error {
+		now := rp.Now()
 		switch {
 		case x.RefreshToken == "":
 			return ErrNoSession // nothing left to live on
-		case x.TokenExpires.Sub(now) > x.margin():
+		case !x.Due(now):
 			return errFresh
 		case now.Before(x.Lease):
 			return errLeased
@@ -105,46 +108,46 @@ func (s *Site) lease(ctx context.Context, id SessionID) (Session, error) {
 }
 
 // exchange asks the issuer for new tokens and writes them down.
-func (s *Site) exchange(ctx context.Context, x Session) (*entry, error) {
-	next, err := s.redeem(ctx, x)
+func (rp *Party) exchange(ctx context.Context, x Session) (*Entry, error) {
+	next, err := rp.redeem(ctx, x)
 	var refused *oauth2.RetrieveError
 	switch {
 	case err == nil:
-		s.Metrics.renewal(s.Settings.Name, "ok")
-		return s.save(ctx, renewed{next, x.RefreshToken})
+		rp.meter().Renewal("ok")
+		return rp.save(ctx, renewed{next, x.RefreshToken})
 	case errors.As(err, &refused) && refused.ErrorCode == "invalid_grant", errors.Is(err, errOtherPerson):
-		s.Metrics.renewal(s.Settings.Name, "ended")
-		s.Log.InfoContext(ctx, "the provider has ended a session", "reason", reason(err))
-		if _, err := s.end(ctx, Match{ID: &x.ID}, "provider"); err != nil {
+		rp.meter().Renewal("ended")
+		rp.Log.InfoContext(ctx, "the provider has ended a session", "reason", reason(err))
+		if _, err := rp.end(ctx, Match{ID: &x.ID}, "provider"); err != nil {
 			return nil, err
 		}
 		return nil, ErrNoSession
 	}
-	s.Metrics.renewal(s.Settings.Name, "failed")
-	s.Log.WarnContext(ctx, "refreshing tokens", "error", reason(err))
-	s.rest(ctx, x.ID)
+	rp.meter().Renewal("failed")
+	rp.Log.WarnContext(ctx, "refreshing tokens", "error", reason(err))
+	rp.rest(ctx, x.ID)
 	return nil, later("refreshing tokens", errors.New(reason(err)))
 }
 
 // rest makes all replicas wait a little before the next try.
-func (s *Site) rest(ctx context.Context, id SessionID) {
-	until := s.Now().Add(leaseRest)
-	_, err := s.Sessions.Update(ctx, id, func(x *Session) error {
+func (rp *Party) rest(ctx context.Context, id SessionID) {
+	until := rp.Now().Add(leaseRest)
+	_, err := rp.Sessions.Update(ctx, id, func(x *Session) error {
 		x.Lease = until
 		return nil
 	})
 	if err != nil {
-		s.Log.WarnContext(ctx, "returning a lease", "error", err)
+		rp.Log.WarnContext(ctx, "returning a lease", "error", err)
 	}
 }
 
 // redeem returns the session with new tokens.
-func (s *Site) redeem(ctx context.Context, x Session) (Session, error) {
-	issuer, err := s.issuer(ctx)
+func (rp *Party) redeem(ctx context.Context, x Session) (Session, error) {
+	issuer, err := rp.issuer(ctx)
 	if err != nil {
 		return x, err
 	}
-	config, err := s.oauth(issuer)
+	config, err := rp.oauth(issuer)
 	if err != nil {
 		return x, err
 	}
@@ -155,20 +158,20 @@ func (s *Site) redeem(ctx context.Context, x Session) (Session, error) {
 	if err != nil {
 		return x, err
 	}
-	return s.withTokens(ctx, issuer, x, token)
+	return rp.withTokens(ctx, issuer, x, token)
 }
 
 // save writes new tokens. The old refresh token may be used up, so the new
 // ones are kept in memory when the store is away, and written with the next try.
-func (s *Site) save(ctx context.Context, next renewed) (*entry, error) {
+func (rp *Party) save(ctx context.Context, next renewed) (*Entry, error) {
 	wait := othersPoll
 	for {
-		e, err := s.write(ctx, next)
+		e, err := rp.write(ctx, next)
 		if err == nil || errors.Is(err, ErrNoSession) {
 			return e, err
 		}
 		if ctx.Err() != nil || wait > time.Second {
-			s.unsaved.put(next)
+			rp.unsaved.put(next)
 			return nil, err
 		}
 		pause(ctx, wait)
@@ -177,25 +180,25 @@ func (s *Site) save(ctx context.Context, next renewed) (*entry, error) {
 }
 
 // saveAgain writes what save could not.
-func (s *Site) saveAgain(ctx context.Context, id SessionID) error {
-	kept, ok := s.unsaved.get(id)
+func (rp *Party) saveAgain(ctx context.Context, id SessionID) error {
+	kept, ok := rp.unsaved.get(id)
 	if !ok {
 		return nil
 	}
-	if _, err := s.write(ctx, kept); err != nil && !errors.Is(err, ErrNoSession) {
+	if _, err := rp.write(ctx, kept); err != nil && !errors.Is(err, ErrNoSession) {
 		return err
 	}
-	s.unsaved.drop(id)
+	rp.unsaved.drop(id)
 	return nil
 }
 
 // write writes new tokens in place of those they were got with; where others
 // stand by now, those are newer.
-func (s *Site) write(ctx context.Context, next renewed) (*entry, error) {
+func (rp *Party) write(ctx context.Context, next renewed) (*Entry, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeWait)
 	defer cancel()
-	epoch := s.cache.epoch.Load()
-	written, err := s.Sessions.Update(ctx, next.ID, func(x *Session) error {
+	epoch := rp.cache.epoch.Load()
+	written, err := rp.Sessions.Update(ctx, next.ID, func(x *Session) error {
 		if x.RefreshToken != next.from {
 			return errFresh
 		}
@@ -206,11 +209,11 @@ func (s *Site) write(ctx context.Context, next renewed) (*entry, error) {
 	})
 	switch {
 	case errors.Is(err, errFresh):
-		return s.read(ctx, next.ID)
+		return rp.read(ctx, next.ID)
 	case err != nil:
 		return nil, storeFault("writing refreshed tokens", err)
 	}
-	return s.keep(written, epoch)
+	return rp.keep(written, epoch)
 }
 
 // storeFault keeps ErrNoSession as it is and makes everything else "later".

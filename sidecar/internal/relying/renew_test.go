@@ -1,65 +1,32 @@
-package proxy_test
+package relying_test
 
 import (
 	"errors"
 	"fmt"
 	"net/http"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/schleuse/schleuse/sidecar/internal/proxy"
-	"github.com/schleuse/schleuse/sidecar/internal/proxy/proxytest"
+	"github.com/schleuse/schleuse/sidecar/internal/relying"
+	"github.com/schleuse/schleuse/sidecar/internal/relying/relyingtest"
 )
-
-// burst asks n times at once, in turn at each of the addresses, and counts
-// the statuses.
-func (w *world) burst(b *proxytest.Browser, n int, addresses ...string) map[int]int {
-	w.t.Helper()
-	client := &http.Client{Transport: proxytest.Transport()}
-	defer client.CloseIdleConnections()
-	var requests []*http.Request
-	for i := range n {
-		req := b.Request(http.MethodGet, w.url+"/", nil, "Accept", "*/*", "Sec-Fetch-Mode", "cors")
-		req.URL = parse(w.t, addresses[i%len(addresses)]+"/")
-		requests = append(requests, req)
-	}
-	statuses := map[int]int{}
-	var mu sync.Mutex
-	var group sync.WaitGroup
-	for _, req := range requests {
-		group.Go(func() {
-			resp, err := client.Do(req)
-			mu.Lock()
-			defer mu.Unlock()
-			if err != nil {
-				w.t.Error(err)
-				return
-			}
-			resp.Body.Close()
-			statuses[resp.StatusCode]++
-		})
-	}
-	group.Wait()
-	return statuses
-}
 
 func TestManyRequestsRefreshOnce(t *testing.T) {
 	w := newWorld(t)
-	w.issuer.Set(func(s *proxytest.Switches) { s.Rotate = true })
+	w.issuer.Set(func(s *relyingtest.Switches) { s.Rotate = true })
 	_, second := w.replica()
 	_, third := w.replica()
 	b := w.signedIn()
 	for round, past := range []time.Duration{5*time.Minute + time.Second, 5 * time.Minute, 4*time.Minute + 50*time.Second} {
 		before := w.issuer.Grants("refresh_token")
 		w.clock.Advance(past)
-		statuses := w.burst(b, 64, w.url, second, third)
+		statuses := b.Burst(64, w.url+"/", w.url, second, third)
 		if statuses[http.StatusOK] != 64 {
 			t.Errorf("round %d: statuses %v", round, statuses)
 		}
-		eventually(t, func() bool { return w.issuer.Grants("refresh_token") > before })
+		relyingtest.Eventually(t, func() bool { return w.issuer.Grants("refresh_token") > before })
 		w.clock.Advance(time.Second) // caches are stale: what was refreshed is read
-		if statuses := w.burst(b, 6, w.url, second, third); statuses[http.StatusOK] != 6 {
+		if statuses := b.Burst(6, w.url+"/", w.url, second, third); statuses[http.StatusOK] != 6 {
 			t.Errorf("round %d, afterwards: statuses %v", round, statuses)
 		}
 		if n := w.issuer.Grants("refresh_token") - before; n != 1 {
@@ -71,7 +38,7 @@ func TestManyRequestsRefreshOnce(t *testing.T) {
 func TestRefreshedTokensAreStored(t *testing.T) {
 	w := newWorld(t)
 	b := w.signedIn()
-	w.issuer.Set(func(s *proxytest.Switches) { s.Life = time.Minute })
+	w.issuer.Set(func(s *relyingtest.Switches) { s.Life = time.Minute })
 	w.clock.Advance(6 * time.Minute)
 	if p := w.fetch(b, "/"); p.Status != http.StatusOK {
 		t.Fatalf("answered %d", p.Status)
@@ -85,7 +52,7 @@ func TestRefreshedTokensAreStored(t *testing.T) {
 func TestRefusedRefreshEndsTheSession(t *testing.T) {
 	w := newWorld(t)
 	b := w.signedIn()
-	w.issuer.Set(func(s *proxytest.Switches) { s.RefreshError = "invalid_grant" })
+	w.issuer.Set(func(s *relyingtest.Switches) { s.RefreshError = "invalid_grant" })
 	w.clock.Advance(6 * time.Minute)
 	if p := w.fetch(b, "/"); p.Status != http.StatusUnauthorized {
 		t.Errorf("answered %d", p.Status)
@@ -96,10 +63,10 @@ func TestRefusedRefreshEndsTheSession(t *testing.T) {
 }
 
 func TestFailedRefreshEndsNothing(t *testing.T) {
-	tests := map[string]func(*proxytest.Switches){
-		"down":           func(s *proxytest.Switches) { s.Down = true },
-		"client refused": func(s *proxytest.Switches) { s.RefreshError = "invalid_client" },
-		"server error":   func(s *proxytest.Switches) { s.RefreshError = "server_error" },
+	tests := map[string]func(*relyingtest.Switches){
+		"down":           func(s *relyingtest.Switches) { s.Down = true },
+		"client refused": func(s *relyingtest.Switches) { s.RefreshError = "invalid_client" },
+		"server error":   func(s *relyingtest.Switches) { s.RefreshError = "server_error" },
 	}
 	for name, spoil := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -116,7 +83,7 @@ func TestFailedRefreshEndsNothing(t *testing.T) {
 			if p.Status != http.StatusServiceUnavailable || p.Header.Get("Retry-After") == "" {
 				t.Errorf("answered %d, Retry-After %q", p.Status, p.Header.Get("Retry-After"))
 			}
-			w.issuer.Set(func(s *proxytest.Switches) { s.Down, s.RefreshError = false, "" })
+			w.issuer.Set(func(s *relyingtest.Switches) { s.Down, s.RefreshError = false, "" })
 			w.clock.Advance(3 * time.Second)
 			if p := w.fetch(b, "/"); p.Status != http.StatusOK {
 				t.Errorf("answered %d when the issuer was back", p.Status)
@@ -129,14 +96,14 @@ func TestGoodTokensWaitForNobody(t *testing.T) {
 	w := newWorld(t)
 	b := w.signedIn()
 	gate := make(chan struct{})
-	w.issuer.Set(func(s *proxytest.Switches) { s.RefreshGate = gate })
+	w.issuer.Set(func(s *relyingtest.Switches) { s.RefreshGate = gate })
 	w.clock.Advance(4*time.Minute + 45*time.Second)
 	if p := w.fetch(b, "/"); p.Status != http.StatusOK {
 		t.Errorf("answered %d while a refresh hangs", p.Status)
 	}
-	eventually(t, func() bool { return w.issuer.Grants("refresh_token") == 1 })
+	relyingtest.Eventually(t, func() bool { return w.issuer.Grants("refresh_token") == 1 })
 	close(gate)
-	eventually(t, func() bool {
+	relyingtest.Eventually(t, func() bool {
 		x := w.sessions.All()[0]
 		return x.TokenExpires.Sub(w.clock.Now()) == 5*time.Minute
 	})
@@ -147,12 +114,12 @@ func TestOtherReplicasRefreshIsWaitedFor(t *testing.T) {
 	_, second := w.replica()
 	b := w.signedIn()
 	gate := make(chan struct{})
-	w.issuer.Set(func(s *proxytest.Switches) { s.RefreshGate = gate })
+	w.issuer.Set(func(s *relyingtest.Switches) { s.RefreshGate = gate })
 	w.clock.Advance(6 * time.Minute)
 	done := make(chan map[int]int, 2)
-	go func() { done <- w.burst(b, 1, w.url) }()
-	eventually(t, func() bool { return w.issuer.Grants("refresh_token") == 1 })
-	go func() { done <- w.burst(b, 8, second) }()
+	go func() { done <- b.Burst(1, w.url+"/", w.url) }()
+	relyingtest.Eventually(t, func() bool { return w.issuer.Grants("refresh_token") == 1 })
+	go func() { done <- b.Burst(8, w.url+"/", second) }()
 	close(gate)
 	for range 2 {
 		if statuses := <-done; len(statuses) != 1 || statuses[http.StatusOK] == 0 {
@@ -168,11 +135,11 @@ func TestRefreshedTokensSurviveTheStore(t *testing.T) {
 	w := newWorld(t)
 	b := w.signedIn()
 	gate := make(chan struct{})
-	w.issuer.Set(func(s *proxytest.Switches) { s.Rotate, s.RefreshGate = true, gate })
+	w.issuer.Set(func(s *relyingtest.Switches) { s.Rotate, s.RefreshGate = true, gate })
 	w.clock.Advance(6 * time.Minute)
 	done := make(chan map[int]int, 1)
-	go func() { done <- w.burst(b, 1, w.url) }()
-	eventually(t, func() bool { return w.issuer.Grants("refresh_token") == 1 })
+	go func() { done <- b.Burst(1, w.url+"/", w.url) }()
+	relyingtest.Eventually(t, func() bool { return w.issuer.Grants("refresh_token") == 1 })
 	w.sessions.Fail(errors.New("disk full"))
 	close(gate)
 	if statuses := <-done; statuses[http.StatusServiceUnavailable] != 1 {
@@ -189,7 +156,7 @@ func TestRefreshedTokensSurviveTheStore(t *testing.T) {
 }
 
 func TestRefreshForAnotherPersonEndsTheSession(t *testing.T) {
-	for name, other := range map[string]proxytest.Person{
+	for name, other := range map[string]relyingtest.Person{
 		"another person":               {Subject: "s-2", Username: "b123456782", SID: "sid-2"},
 		"another person, same session": {Subject: "s-2", Username: "b123456782", SID: "sid-1"},
 		"another session":              {Subject: "s-1", Username: "a123456780", SID: "sid-2"},
@@ -197,17 +164,17 @@ func TestRefreshForAnotherPersonEndsTheSession(t *testing.T) {
 		for _, opaque := range []bool{false, true} { // with opaque access tokens only the ID token tells
 			t.Run(fmt.Sprintf("%s, opaque %v", name, opaque), func(t *testing.T) {
 				w := newWorld(t)
-				w.issuer.Set(func(s *proxytest.Switches) { s.Opaque = opaque })
+				w.issuer.Set(func(s *relyingtest.Switches) { s.Opaque = opaque })
 				b := w.signedIn()
 				mine := w.sessions.All()[0]
-				w.issuer.Set(func(s *proxytest.Switches) { s.Person = other })
+				w.issuer.Set(func(s *relyingtest.Switches) { s.Person = other })
 				w.signedIn()
 				for _, x := range w.sessions.All() {
 					if x.ID != mine.ID {
 						mine.RefreshToken = x.RefreshToken
 					}
 				}
-				_, err := w.sessions.Update(t.Context(), mine.ID, func(x *proxy.Session) error { x.RefreshToken = mine.RefreshToken; return nil })
+				_, err := w.sessions.Update(t.Context(), mine.ID, func(x *relying.Session) error { x.RefreshToken = mine.RefreshToken; return nil })
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -217,16 +184,5 @@ func TestRefreshForAnotherPersonEndsTheSession(t *testing.T) {
 				}
 			})
 		}
-	}
-}
-
-// eventually waits for what happens beside the test.
-func eventually(t *testing.T, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); !ok(); {
-		if time.Now().After(deadline) {
-			t.Fatal("it did not happen within 5 s")
-		}
-		<-time.After(2 * time.Millisecond)
 	}
 }

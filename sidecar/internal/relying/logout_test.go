@@ -1,30 +1,20 @@
-package proxy_test
+package relying_test
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 
-	"github.com/schleuse/schleuse/sidecar/account"
-	"github.com/schleuse/schleuse/sidecar/internal/proxy"
-	"github.com/schleuse/schleuse/sidecar/internal/proxy/proxytest"
+	"github.com/schleuse/schleuse/sidecar/internal/relying"
+	"github.com/schleuse/schleuse/sidecar/internal/relying/relyingtest"
 )
-
-// matchAll selects the sessions of the person who is signed in by default.
-func matchAll(w *world) proxy.Match { return proxy.Match{Issuer: w.issuer.URL, Subject: "s-1"} }
-
-// ownRealm makes the issuer the one of our own realm.
-func ownRealm(s *proxy.Site) {
-	s.Clearance = func(context.Context, account.ID) (account.Clearance, error) { return account.Cleared, nil }
-}
 
 func TestLogoutEndsBothSessions(t *testing.T) {
 	w := newWorld(t, ownRealm)
 	b := w.signedIn()
-	stolen := proxytest.NewBrowser(t)
+	stolen := relyingtest.NewBrowser(t)
 	stolen.SetCookie(w.url, sessionCookie, b.Cookie(w.url, sessionCookie))
 	idToken := w.sessions.All()[0].IDToken
 
@@ -48,13 +38,13 @@ func TestLogoutEndsBothSessions(t *testing.T) {
 }
 
 func TestLogoutAtAForeignIssuerGoesThroughTheBrowser(t *testing.T) {
-	for name, change := range map[string]func(*proxy.Site){
-		"foreign issuer":                       func(*proxy.Site) {},
+	for name, change := range map[string]func(*relying.Party){
+		"foreign issuer":                       func(*relying.Party) {},
 		"own realm that wants to see a person": ownRealm,
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, change)
-			w.issuer.Set(func(s *proxytest.Switches) { s.NoLogout = true })
+			w.issuer.Set(func(s *relyingtest.Switches) { s.NoLogout = true })
 			b := w.signedIn()
 			idToken := w.sessions.All()[0].IDToken
 			p := b.Post(w.url+"/schleuse/logout", nil)
@@ -94,8 +84,8 @@ func TestLogoutIsNotDoneByOthers(t *testing.T) {
 
 func TestLogoutWithoutASessionIsHarmless(t *testing.T) {
 	w := newWorld(t, ownRealm)
-	b := proxytest.NewBrowser(t)
-	for _, p := range []proxytest.Page{b.Post(w.url+"/schleuse/logout", url.Values{}), b.Navigate(w.url + "/schleuse/logout")} {
+	b := relyingtest.NewBrowser(t)
+	for _, p := range []relyingtest.Page{b.Post(w.url+"/schleuse/logout", url.Values{}), b.Navigate(w.url + "/schleuse/logout")} {
 		if p.Location() != w.url+"/schleuse/logged-out" {
 			t.Errorf("answered %d, leads to %q", p.Status, p.Location())
 		}
@@ -118,7 +108,7 @@ func TestLogoutThatCannotBeWrittenIsNone(t *testing.T) {
 func TestLogoutWorksWhileTheIssuerIsDown(t *testing.T) {
 	w := newWorld(t, ownRealm)
 	b := w.signedIn()
-	w.issuer.Set(func(s *proxytest.Switches) { s.Down = true })
+	w.issuer.Set(func(s *relyingtest.Switches) { s.Down = true })
 	if p := b.Post(w.url+"/schleuse/logout", nil); p.Status != http.StatusOK || len(w.sessions.All()) != 0 {
 		t.Errorf("answered %d, %d sessions", p.Status, len(w.sessions.All()))
 	}

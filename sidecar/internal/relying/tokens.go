@@ -1,4 +1,4 @@
-package proxy
+package relying
 
 import (
 	"context"
@@ -46,7 +46,7 @@ func identityOf(ctx context.Context, issuer *endpoints, token *oauth2.Token) (id
 
 // withTokens returns the session with the tokens of a refresh (OpenID Connect
 // Core 1.0 section 12.2).
-func (s *Site) withTokens(ctx context.Context, issuer *endpoints, x Session, token *oauth2.Token) (Session, error) {
+func (rp *Party) withTokens(ctx context.Context, issuer *endpoints, x Session, token *oauth2.Token) (Session, error) {
 	id, _, err := identityOf(ctx, issuer, token)
 	if err != nil {
 		return x, err
@@ -58,13 +58,13 @@ func (s *Site) withTokens(ctx context.Context, issuer *endpoints, x Session, tok
 		x.IDToken = id.raw
 	}
 	x.RefreshToken = token.RefreshToken
-	return x, s.setAccess(ctx, issuer, &x, token)
+	return x, rp.setAccess(ctx, issuer, &x, token)
 }
 
 // setAccess puts an access token into the session, with its claims when it is
 // a JWT of the issuer's.
-func (s *Site) setAccess(ctx context.Context, issuer *endpoints, x *Session, token *oauth2.Token) error {
-	claims, err := s.accessClaims(ctx, issuer, token.AccessToken)
+func (rp *Party) setAccess(ctx context.Context, issuer *endpoints, x *Session, token *oauth2.Token) error {
+	claims, err := rp.accessClaims(ctx, issuer, token.AccessToken)
 	if err != nil {
 		return err
 	}
@@ -81,13 +81,13 @@ func (s *Site) setAccess(ctx context.Context, issuer *endpoints, x *Session, tok
 	if name, ok := claims["preferred_username"].(string); ok {
 		x.Username = name
 	}
-	x.TokenExpires = s.tokenEnd(claims, token)
+	x.TokenExpires = rp.tokenEnd(claims, token)
 	return nil
 }
 
 // tokenEnd is when the access token ends by our own clock.
-func (s *Site) tokenEnd(claims map[string]any, token *oauth2.Token) time.Time {
-	now := s.Now()
+func (rp *Party) tokenEnd(claims map[string]any, token *oauth2.Token) time.Time {
+	now := rp.Now()
 	if exp, ok := claims["exp"].(float64); ok {
 		return time.Unix(int64(exp), 0)
 	}
@@ -98,7 +98,7 @@ func (s *Site) tokenEnd(claims map[string]any, token *oauth2.Token) time.Time {
 }
 
 // accessClaims returns the claims of an access token, nil for an opaque one.
-func (s *Site) accessClaims(ctx context.Context, issuer *endpoints, raw string) (map[string]any, error) {
+func (rp *Party) accessClaims(ctx context.Context, issuer *endpoints, raw string) (map[string]any, error) {
 	if strings.Count(raw, ".") != 2 {
 		return nil, nil
 	}

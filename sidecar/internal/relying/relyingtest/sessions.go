@@ -1,4 +1,4 @@
-package proxytest
+package relyingtest
 
 import (
 	"context"
@@ -6,22 +6,22 @@ import (
 	"sync"
 	"time"
 
-	"github.com/schleuse/schleuse/sidecar/internal/proxy"
+	"github.com/schleuse/schleuse/sidecar/internal/relying"
 )
 
-// Sessions is a proxy.Sessions in memory.
+// Sessions is a relying.Sessions in memory.
 type Sessions struct {
 	Now func() time.Time
 
 	mu   sync.Mutex
-	all  map[proxy.SessionID]proxy.Session
+	all  map[relying.SessionID]relying.Session
 	fail error
 	gets int
 }
 
 // NewSessions returns an empty store.
 func NewSessions(now func() time.Time) *Sessions {
-	return &Sessions{Now: now, all: make(map[proxy.SessionID]proxy.Session)}
+	return &Sessions{Now: now, all: make(map[relying.SessionID]relying.Session)}
 }
 
 // Fail makes every call return err, until it is called with nil.
@@ -39,10 +39,10 @@ func (s *Sessions) Gets() int {
 }
 
 // All returns what is stored and has not expired.
-func (s *Sessions) All() []proxy.Session {
+func (s *Sessions) All() []relying.Session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var out []proxy.Session
+	var out []relying.Session
 	for _, x := range s.all {
 		if s.Now().Before(x.Expires) {
 			out = append(out, x)
@@ -52,7 +52,7 @@ func (s *Sessions) All() []proxy.Session {
 }
 
 // Create stores a session.
-func (s *Sessions) Create(_ context.Context, x proxy.Session) error {
+func (s *Sessions) Create(_ context.Context, x relying.Session) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.fail != nil {
@@ -66,26 +66,26 @@ func (s *Sessions) Create(_ context.Context, x proxy.Session) error {
 }
 
 // Get returns a session.
-func (s *Sessions) Get(_ context.Context, id proxy.SessionID) (proxy.Session, error) {
+func (s *Sessions) Get(_ context.Context, id relying.SessionID) (relying.Session, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.gets++
 	return s.get(id)
 }
 
-func (s *Sessions) get(id proxy.SessionID) (proxy.Session, error) {
+func (s *Sessions) get(id relying.SessionID) (relying.Session, error) {
 	if s.fail != nil {
-		return proxy.Session{}, s.fail
+		return relying.Session{}, s.fail
 	}
 	x, ok := s.all[id]
 	if !ok || !s.Now().Before(x.Expires) {
-		return proxy.Session{}, proxy.ErrNoSession
+		return relying.Session{}, relying.ErrNoSession
 	}
 	return x, nil
 }
 
 // Update changes a session.
-func (s *Sessions) Update(_ context.Context, id proxy.SessionID, fn func(*proxy.Session) error) (proxy.Session, error) {
+func (s *Sessions) Update(_ context.Context, id relying.SessionID, fn func(*relying.Session) error) (relying.Session, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	x, err := s.get(id)
@@ -93,14 +93,14 @@ func (s *Sessions) Update(_ context.Context, id proxy.SessionID, fn func(*proxy.
 		return x, err
 	}
 	if err := fn(&x); err != nil {
-		return proxy.Session{}, err
+		return relying.Session{}, err
 	}
 	s.all[id] = x
 	return x, nil
 }
 
 // End deletes sessions.
-func (s *Sessions) End(_ context.Context, m proxy.Match) (int, error) {
+func (s *Sessions) End(_ context.Context, m relying.Match) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.fail != nil {
@@ -119,18 +119,18 @@ func (s *Sessions) End(_ context.Context, m proxy.Match) (int, error) {
 	return n, nil
 }
 
-func matches(m proxy.Match, x proxy.Session) bool {
+func matches(m relying.Match, x relying.Session) bool {
 	return m.Issuer == x.Issuer && (m.Subject == "" || m.Subject == x.Subject) && (m.SID == "" || m.SID == x.SID)
 }
 
-// Ended implements proxy.Ender.
-func (s *Sessions) Ended(_ context.Context, ids []proxy.SessionID) ([]proxy.SessionID, error) {
+// Ended implements relying.Ender.
+func (s *Sessions) Ended(_ context.Context, ids []relying.SessionID) ([]relying.SessionID, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.fail != nil {
 		return nil, s.fail
 	}
-	var out []proxy.SessionID
+	var out []relying.SessionID
 	for _, id := range ids {
 		if x, ok := s.all[id]; !ok || !s.Now().Before(x.Expires) {
 			out = append(out, id)
