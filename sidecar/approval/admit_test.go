@@ -58,10 +58,10 @@ func TestOneQuestionAtATime(t *testing.T) {
 func TestThePhonesOwnRequestTakesThePlaceOfItsOlderOne(t *testing.T) {
 	w := newWorld(t)
 	r := approvaltest.Ask("1")
-	r.SameDevice = w.Phone.ID
+	r.Origin = w.origin(w.Phone.ID)
 	first, _, err := w.Request(t.Context(), r)
 	w.must(err)
-	r.Key = "2"
+	r.Key, r.Origin = "2", w.origin(w.Phone.ID)
 	second, created, err := w.Request(t.Context(), r)
 	w.must(err)
 	if !created || w.state(first) != approval.Cancelled || w.state(second) != approval.Pending {

@@ -226,7 +226,7 @@ func TestThePhoneThatAskedTypesNoCode(t *testing.T) {
 	w := newWorld(t)
 	other := w.phone(approvaltest.Erika, "")
 	r := approvaltest.Ask("k")
-	r.SameDevice = w.Phone.ID
+	r.Origin = w.origin(w.Phone.ID)
 	a, _, err := w.Request(t.Context(), r)
 	w.must(err)
 	theirs, err := w.Open(t.Context(), other.ID, a.ID)

@@ -30,6 +30,9 @@ var (
 	ErrForbidden error = fault.New(fault.Forbidden, "forbidden", nil)
 	// ErrKeyReused: the idempotency key was used for another request.
 	ErrKeyReused error = fault.New(fault.Conflict, "key_reused", nil)
+	// ErrOrigin: the origin is none of ours, of a phone that is not the person's
+	// or not as it was, used before, or over; which of these is not told.
+	ErrOrigin error = fault.New(fault.Invalid, "origin", nil)
 	// ErrPending: the person is being asked for this action already; the phone
 	// shows that a further request was refused.
 	ErrPending error = fault.New(fault.Conflict, "pending", nil)

@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"github.com/schleuse/schleuse/sidecar/account"
-	"github.com/schleuse/schleuse/sidecar/device"
 )
 
 // Asker is how we ask a person ourselves, under the name Self: a step of a flow
@@ -28,7 +27,7 @@ type Own struct{ *Service }
 
 // Phones implements Asker.
 func (o Own) Phones(ctx context.Context, id account.ID) (int, error) {
-	active, err := o.phones(ctx, id, "")
+	active, err := o.phones(ctx, id)
 	if errors.Is(err, ErrNobody) {
 		return 0, nil
 	}
@@ -37,7 +36,7 @@ func (o Own) Phones(ctx context.Context, id account.ID) (int, error) {
 
 // Ask implements Asker.
 func (o Own) Ask(ctx context.Context, r Request) (Approval, error) {
-	r.Client, r.SameDevice = Self, device.ID("")
+	r.Client, r.Origin = Self, ""
 	a, _, err := o.Request(ctx, r)
 	return a, err
 }

@@ -30,7 +30,8 @@ type Admit func(recent []Approval) (changed *Approval, refuse error)
 type Store interface {
 	// Create stores a, unless the client used the key before: with the same
 	// digest it returns the approval of that time and created is false, with
-	// another one ErrKeyReused. Else admit decides.
+	// another one ErrKeyReused. What key.Origin names and an earlier creation
+	// used up is ErrOrigin, and changes nothing. Else admit decides.
 	Create(ctx context.Context, a Approval, key Key, admit Admit) (stored Approval, created bool, err error)
 	// Get returns an approval, or ErrNoApproval.
 	Get(ctx context.Context, id ID) (Approval, error)
@@ -51,10 +52,12 @@ type Repeats interface {
 	Again(ctx context.Context, client string, key Key) (Approval, error)
 }
 
-// Key is what makes a request the same one.
+// Key is what makes a request the same one, and what creating it uses up.
 type Key struct {
 	Value  string   // drawn by the client, 1 to 255 characters
 	Digest [32]byte // of all that the request says
+	// Origin is used up in the transaction that creates; the zero one is none.
+	Origin Once
 }
 
 // Keep marks an error with which Update nevertheless stores what fn changed.

@@ -31,15 +31,15 @@ type Request struct {
 	// Session is the browser session in which the person asked, as the client
 	// names it; at most 255 bytes. "": unknown, then nothing is superseded.
 	Session string
-	// SameDevice is the phone whose own session, proven by DPoP, asked. The
-	// caller has verified that. It must be an active phone of the person.
-	SameDevice device.ID
+	// Origin is what the person's phone was given (Service.Origin) when its own
+	// app began to ask; "": another screen asked, or none.
+	Origin string `json:",omitempty"`
 }
 
 // Request asks the person, or returns the approval that the same request (same
 // client, key and content) made before, whatever has become of the person since;
 // created tells which. It returns
-// *Invalid, ErrForbidden, ErrNobody, ErrKeyReused, ErrPending, or that the
+// *Invalid, ErrForbidden, ErrNobody, ErrOrigin, ErrKeyReused, ErrPending, or that the
 // person was asked too often or denied lately (fault.TooMany with Retry).
 func (s *Service) Request(ctx context.Context, r Request) (a Approval, created bool, err error) {
 	action, err := s.action(r.Client, r.Action)
@@ -49,20 +49,32 @@ func (s *Service) Request(ctx context.Context, r Request) (a Approval, created b
 	if faults := r.faults(action); len(faults) > 0 {
 		return Approval{}, false, &Invalid{faults}
 	}
-	key := Key{r.Key, r.digest()}
+	key := Key{Value: r.Key, Digest: r.digest()}
 	if a, err = s.Repeats.Again(ctx, r.Client, key); !errors.Is(err, ErrNoApproval) {
 		return s.present(a), false, err
+	}
+	return s.anew(ctx, r, action, key)
+}
+
+// anew is Request for what was not asked before.
+func (s *Service) anew(ctx context.Context, r Request, action Action, key Key) (a Approval, created bool, err error) {
+	from, err := s.origin(r.Origin)
+	if err != nil {
+		return Approval{}, false, err
 	}
 	who, number, err := s.subject(ctx, r)
 	if err != nil {
 		return Approval{}, false, err
 	}
-	phones, err := s.phones(ctx, who.ID, r.SameDevice)
+	phones, err := s.phones(ctx, who.ID)
 	if err != nil {
 		return Approval{}, false, err
 	}
-	a = r.approval(action, s.Now())
-	a.Account, a.Number = who.ID, number
+	if err := from.of(phones); err != nil {
+		return Approval{}, false, err
+	}
+	a, key.Origin = r.approval(action, s.Now()), from.once()
+	a.Account, a.Number, a.SameDevice = who.ID, number, from.Device
 	a, created, err = s.ask(ctx, a, key)
 	if created {
 		s.moved(a, Asked)
@@ -73,7 +85,11 @@ func (s *Service) Request(ctx context.Context, r Request) (a Approval, created b
 
 // ask announces and stores.
 func (s *Service) ask(ctx context.Context, a Approval, key Key) (stored Approval, created bool, err error) {
-	if err := s.note(ctx, a, audit.Entry{Phase: audit.Intent, Action: "approval.request"}); err != nil {
+	intent := audit.Entry{Phase: audit.Intent, Action: "approval.request"}
+	if a.SameDevice != "" {
+		intent.Detail = map[string]string{"same_device": string(a.SameDevice)}
+	}
+	if err := s.note(ctx, a, intent); err != nil {
 		return Approval{}, false, err
 	}
 	var changed *Approval
@@ -159,20 +175,18 @@ func (s *Service) find(ctx context.Context, r Request) (account.Account, error) 
 }
 
 // phones returns the active phones of the person; there is at least one.
-func (s *Service) phones(ctx context.Context, id account.ID, same device.ID) ([]device.Device, error) {
+func (s *Service) phones(ctx context.Context, id account.ID) ([]device.Device, error) {
 	all, err := s.Devices.Of(ctx, id)
 	if err != nil {
 		return nil, fmt.Errorf("reading the person's phones: %w", err)
 	}
-	known := same == ""
 	var active []device.Device
 	for _, d := range all {
 		if d.State == device.Active && d.Account == id {
 			active = append(active, d)
-			known = known || d.ID == same
 		}
 	}
-	if len(active) == 0 || !known {
+	if len(active) == 0 {
 		return nil, ErrNobody
 	}
 	return active, nil
@@ -214,7 +228,7 @@ func (r Request) digest() [32]byte {
 func (r Request) approval(action Action, now time.Time) Approval {
 	return Approval{
 		ID: NewID(), Client: r.Client, Action: r.Action, Fields: action.ordered(r.Fields), Content: r.Content,
-		Risk: action.Risk, Session: r.session(), SameDevice: r.SameDevice, MatchCode: code(action.digits()),
+		Risk: action.Risk, Session: r.session(), MatchCode: code(action.digits()),
 		State: Pending, Created: now, Expires: now.Add(action.lifetime(r.Lifetime)),
 	}
 }

@@ -29,10 +29,11 @@ type Service struct {
 	Clients map[string][]string // which actions a client may ask for
 	PerHour int                 // requests to one person; zero: 10
 
-	Requests      Keys   // sign request objects
-	Receipts      Keys   // sign receipts
-	Issuer        string // `iss` of request objects: the base URL of the device API
-	ReceiptIssuer string // `iss` of receipts: the base URL of the approvals API
+	Seals         device.Seals // of origins; nil: no phone has one, and each types the match code
+	Requests      Keys         // sign request objects
+	Receipts      Keys         // sign receipts
+	Issuer        string       // `iss` of request objects: the base URL of the device API
+	ReceiptIssuer string       // `iss` of receipts: the base URL of the approvals API
 
 	Hints Hinter // nil: phones are not woken
 	Audit audit.Log

@@ -366,11 +366,10 @@ func TestWhoMayBeAsked(t *testing.T) {
 		"phone locked": {func(w *world, _ *approval.Request) {
 			w.change(w.Phone.ID, func(d *device.Device) { d.State = device.Locked })
 		}, approval.ErrNobody},
-		"same device of none": {func(_ *world, r *approval.Request) { r.SameDevice = device.NewID() }, approval.ErrNobody},
-		"other client":        {func(_ *world, r *approval.Request) { r.Client = "another" }, approval.ErrForbidden},
-		"no client":           {func(_ *world, r *approval.Request) { r.Client = "" }, approval.ErrForbidden},
-		"our own action":      {func(_ *world, r *approval.Request) { r.Action = approval.Enrol }, approval.ErrForbidden},
-		"unknown action":      {func(_ *world, r *approval.Request) { r.Action = "bank" }, approval.ErrForbidden},
+		"other client":   {func(_ *world, r *approval.Request) { r.Client = "another" }, approval.ErrForbidden},
+		"no client":      {func(_ *world, r *approval.Request) { r.Client = "" }, approval.ErrForbidden},
+		"our own action": {func(_ *world, r *approval.Request) { r.Action = approval.Enrol }, approval.ErrForbidden},
+		"unknown action": {func(_ *world, r *approval.Request) { r.Action = "bank" }, approval.ErrForbidden},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)

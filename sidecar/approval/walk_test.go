@@ -64,7 +64,7 @@ func (w *walk) ask(t *rapid.T) {
 	r.Content = approval.HashOf([]byte(r.Key))
 	r.Session = rapid.SampledFrom([]string{"", "mine", "mine", "theirs"}).Draw(t, "session")
 	if rapid.Bool().Draw(t, "by the phone") {
-		r.SameDevice = w.phones[0].ID
+		r.Origin, _, _ = w.Origin(w.ctx, w.phones[0].ID, approval.OriginLife)
 	}
 	if a, created, err := w.Request(w.ctx, r); err == nil && created {
 		w.asked = append(w.asked, a)

@@ -65,6 +65,10 @@ type Question struct {
 	// bytes. A new question of the same session takes the place of the pending
 	// one.
 	Session string
+	// Origin is what the person's own app got from the Device API and sent with
+	// the change; "": another screen asked. On that phone no match code is typed.
+	// It serves one question; see BadOrigin.
+	Origin string
 	// Key makes a repetition of this question the same question, also by
 	// another process; "": Ask draws one.
 	Key string
@@ -78,7 +82,8 @@ func (q Question) wire() any {
 		Content  Hash              `json:"content_sha256"`
 		Lifetime int64             `json:"lifetime,omitempty"`
 		Session  string            `json:"session,omitempty"`
-	}{q.Subject, q.Action, q.Fields, q.Content, int64(q.Lifetime / time.Second), q.Session}
+		Origin   string            `json:"origin,omitempty"`
+	}{q.Subject, q.Action, q.Fields, q.Content, int64(q.Lifetime / time.Second), q.Session, q.Origin}
 }
 
 // Approval is a question and what became of it.

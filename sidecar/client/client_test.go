@@ -124,6 +124,25 @@ func expected(a client.Approval) client.Expected {
 	return client.Expected{ID: a.ID, Action: approvaltest.Address, Content: client.HashOf([]byte(content))}
 }
 
+func TestAQuestionOfThePersonsOwnApp(t *testing.T) {
+	w := newWorld(t)
+	q := question()
+	var err error
+	if q.Origin, _, err = w.Origin(t.Context(), w.Phone.ID, approval.OriginLife); err != nil {
+		t.Fatal(err)
+	}
+	a, err := w.Backend.Ask(t.Context(), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if stored, err := w.Store.Get(t.Context(), approval.ID(a.ID)); err != nil || stored.SameDevice != w.Phone.ID {
+		t.Errorf("%q, %v", stored.SameDevice, err)
+	}
+	if _, err := w.Backend.Ask(t.Context(), q); !client.Is(err, client.BadOrigin) {
+		t.Errorf("an origin serves again: %v", err)
+	}
+}
+
 func TestConfirmedByThePerson(t *testing.T) {
 	w := newWorld(t)
 	var code string

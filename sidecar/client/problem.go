@@ -15,6 +15,7 @@ import (
 // them all.
 const (
 	Invalid     = "invalid"      // the question does not fit the action
+	BadOrigin   = "origin"       // the app gets a new origin and sends the change again; nobody was asked
 	Nobody      = "nobody"       // this person cannot be asked; why is not told
 	AlreadyOpen = "pending"      // the person is being asked for this action already
 	Paused      = "paused"       // the person denied this action lately

@@ -21,6 +21,7 @@ type Store struct {
 
 	mu     sync.Mutex
 	rows   []*row
+	once   map[[32]byte]bool
 	mark   int64
 	broken error
 }
@@ -75,6 +76,9 @@ func (s *Store) Create(ctx context.Context, a approval.Approval, key approval.Ke
 	if old, err := s.again(a.Client, key); !errors.Is(err, approval.ErrNoApproval) {
 		return old, false, err
 	}
+	if s.once[key.Origin.Name] {
+		return approval.Approval{}, false, approval.ErrOrigin
+	}
 	changed, refuse := admit(s.recent(a.Account))
 	if changed != nil {
 		if err := s.replace(*changed); err != nil {
@@ -83,6 +87,12 @@ func (s *Store) Create(ctx context.Context, a approval.Approval, key approval.Ke
 	}
 	if refuse != nil {
 		return approval.Approval{}, false, refuse
+	}
+	if key.Origin != (approval.Once{}) {
+		if s.once == nil {
+			s.once = map[[32]byte]bool{}
+		}
+		s.once[key.Origin.Name] = true
 	}
 	r := &row{client: a.Client, key: key}
 	r.write(a)

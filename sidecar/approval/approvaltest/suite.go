@@ -63,6 +63,8 @@ func Run(t *testing.T, open func(t *testing.T, now func() time.Time) Stores) {
 		"a request is created once under race":           createdOnce,
 		"a key serves one request":                       keyReused,
 		"a key tells what it was used for":               keyTells,
+		"an origin serves one creation under race":       originOnce,
+		"a refusal spends no origin":                     originKeptByRefusal,
 		"a refusal stores what admit changed":            refusalChanges,
 		"one is pending under race":                      onePending,
 		"what an approval asks never changes":            asksNoOther,

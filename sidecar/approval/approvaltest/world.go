@@ -62,7 +62,7 @@ func NewWorld() *World {
 	w.Service = approval.Service{
 		Store: w.Memory, Repeats: w.Memory, Watch: &approval.Watch{Changes: w.Memory}, Devices: w.Phones, Factors: w.Password, Accounts: w.Realm,
 		Actions: Actions(), Clients: map[string][]string{Backend: {Address, Letters}},
-		Requests: KeysOf("request-1", w.request), Receipts: KeysOf("receipt-1", w.receipt),
+		Seals: devicetest.NewKeys(), Requests: KeysOf("request-1", w.request), Receipts: KeysOf("receipt-1", w.receipt),
 		Issuer: "https://login.example/schleuse/device/v1", ReceiptIssuer: "https://login.example/schleuse/approvals/v1",
 		Audit: w.Audited, Now: w.Clock,
 	}

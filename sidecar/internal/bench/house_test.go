@@ -64,7 +64,7 @@ func newHouse(b *testing.B, dsn string, now func() time.Time) *house {
 	}
 	h.stored = opened.Approvals(store.ApprovalSettings{})
 	h.approvals = &approval.Service{
-		Store: h.stored, Repeats: h.stored, Watch: &approval.Watch{Changes: h.stored, Log: quiet}, Devices: opened.Devices(), Factors: h.devices, Accounts: h.realm,
+		Store: h.stored, Repeats: h.stored, Watch: &approval.Watch{Changes: h.stored, Log: quiet}, Devices: opened.Devices(), Factors: h.devices, Accounts: h.realm, Seals: h.keys,
 		Actions: approvaltest.Actions(), Clients: map[string][]string{approvaltest.Backend: {approvaltest.Address}},
 		Requests: h.signing(keyring.Request), Receipts: h.signing(keyring.Receipt),
 		Issuer: devicetest.Audience, ReceiptIssuer: "https://login.kasse.example/schleuse/approvals/v1",

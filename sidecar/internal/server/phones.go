@@ -82,7 +82,7 @@ func (h *house) approvals(p *confirming, endpoints map[string]webhooks.Endpoint)
 	stored := h.store.Approvals(storeApprovals(endpoints, h.Now))
 	s := &approval.Service{
 		Store: stored, Repeats: stored, Watch: &approval.Watch{Changes: stored, Log: h.Log}, Devices: h.store.Devices(), Factors: p.devices,
-		Accounts: h.keycloak, Requests: h.keys(keyring.Request), Receipts: h.keys(keyring.Receipt),
+		Accounts: h.keycloak, Seals: phones.Keys{Ring: h.ring}, Requests: h.keys(keyring.Request), Receipts: h.keys(keyring.Receipt),
 		Issuer: h.ownURL(devices.Path), ReceiptIssuer: h.ownURL(approvals.Prefix),
 		Hints: newHints(p.devices.Wake), Audit: h.store.Audit(), Meter: newApprovalMeters(h.metrics).event, Now: h.Now, Log: h.Log,
 	}
@@ -179,7 +179,7 @@ func (h *house) deviceFace() http.Handler {
 	tokens.Bound = true
 	return (&devices.API{
 		Base: base, Devices: h.phones.devices, Approvals: h.phones.approvals, Tokens: tokens,
-		Clients: h.Config.Devices.Clients, Channels: h.phones.pushers.names(), SealTo: h.sealTo, Seals: seals{h.ring},
+		Clients: h.Config.Devices.Clients, Origins: h.Config.Devices.Origins, Channels: h.phones.pushers.names(), SealTo: h.sealTo, Seals: seals{h.ring},
 		Proofs: h.store.Proofs(), TrustedProxies: h.Config.TrustedProxies, Stopping: h.phones.stopping, Log: h.Log, Now: h.Now,
 	}).Handler()
 }

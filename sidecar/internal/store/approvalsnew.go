@@ -69,6 +69,9 @@ func (s *Approvals) create(ctx context.Context, tx *sql.Tx, c *creation) error {
 	if err != nil || known {
 		return err
 	}
+	if err := s.unspent(ctx, tx, c.key.Origin); err != nil {
+		return err
+	}
 	recent, err := s.recent(ctx, tx, c.Account, c.life)
 	if err != nil {
 		return err
@@ -76,8 +79,35 @@ func (s *Approvals) create(ctx context.Context, tx *sql.Tx, c *creation) error {
 	if err := s.decide(ctx, tx, c, recent); err != nil || c.refuse != nil {
 		return err
 	}
+	if err := s.spend(ctx, tx, c.key.Origin); err != nil {
+		return err
+	}
 	c.stored, c.made = c.Approval, true
 	return s.insert(ctx, tx, c, keys)
+}
+
+// unspent answers ErrOrigin where an origin was used before, ahead of anything
+// that a refusal leaves behind. The account is locked.
+func (s *Approvals) unspent(ctx context.Context, tx *sql.Tx, o approval.Once) error {
+	var spent bool
+	err := tx.QueryRowContext(ctx, "SELECT count(*) > 0 FROM proofs WHERE key = $1", o.Name[:]).Scan(&spent)
+	if err == nil && spent {
+		return answer{approval.ErrOrigin}
+	}
+	return err
+}
+
+// spend uses an origin up. It stands among the proofs that phones gave, of which
+// it is one.
+func (s *Approvals) spend(ctx context.Context, tx *sql.Tx, o approval.Once) error {
+	if o == (approval.Once{}) {
+		return nil
+	}
+	fresh, err := Proofs{s.Store}.take(ctx, tx, o.Name, o.Until)
+	if err == nil && !fresh {
+		return answer{approval.ErrOrigin}
+	}
+	return err
 }
 
 // again answers with the approval that the same request made before. A row

@@ -18,9 +18,13 @@ func (s *Store) Proofs() Proofs { return Proofs{s} }
 // remembered until then.
 func (p Proofs) Take(ctx context.Context, key [sha256.Size]byte, until time.Time) (fresh bool, err error) {
 	err = p.write(ctx, "taking a proof", func(ctx context.Context, tx *sql.Tx) error {
-		n, err := changed(tx.ExecContext(ctx, "INSERT INTO proofs (key, expires) VALUES ($1, $2) ON CONFLICT DO NOTHING", key[:], micros(until)))
-		fresh = n == 1
+		fresh, err = p.take(ctx, tx, key, until)
 		return err
 	})
 	return fresh && err == nil, err
+}
+
+func (p Proofs) take(ctx context.Context, tx *sql.Tx, key [sha256.Size]byte, until time.Time) (fresh bool, err error) {
+	n, err := changed(tx.ExecContext(ctx, "INSERT INTO proofs (key, expires) VALUES ($1, $2) ON CONFLICT DO NOTHING", key[:], micros(until)))
+	return n == 1, err
 }

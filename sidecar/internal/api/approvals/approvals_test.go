@@ -136,6 +136,38 @@ func (w *world) ask(key string, changes ...string) answer {
 	return w.post("/approvals", question(changes...), "Idempotency-Key", key)
 }
 
+func (w *world) origin() string {
+	w.t.Helper()
+	text, _, err := w.Origin(w.t.Context(), w.Phone.ID, approval.OriginLife)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return text
+}
+
+func TestAnOriginServesOneQuestion(t *testing.T) {
+	w := newWorld(t)
+	from := func(origin string) []string { return []string{`"action"`, `"origin":"` + origin + `","action"`} }
+	text := w.origin()
+	first := w.ask("k", from(text)...)
+	if a, err := w.Memory.Get(t.Context(), approval.ID(first.approval(t).ID)); err != nil || a.SameDevice != w.Phone.ID {
+		t.Errorf("%q, %v", a.SameDevice, err)
+	}
+	if again := w.ask("k", from(text)...); again.status != http.StatusOK || again.approval(t).ID != first.approval(t).ID {
+		t.Errorf("again: %d %s", again.status, again.body)
+	}
+	late := w.origin()
+	w.Pass(approval.OriginLife)
+	for name, origin := range map[string]string{"used": text, "over": late, "bad": "abc"} {
+		if got := w.ask(name, from(origin)...); got.status != http.StatusUnprocessableEntity || got.problem() != "origin" {
+			t.Errorf("%s: %d %s", name, got.status, got.body)
+		}
+	}
+	if all, err := w.Memory.List(t.Context(), approval.Query{}); err != nil || len(all) != 1 {
+		t.Errorf("%d approvals, %v", len(all), err)
+	}
+}
+
 // asked is a pending approval.
 func (w *world) asked(key string) shown {
 	w.t.Helper()

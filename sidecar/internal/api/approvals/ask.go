@@ -25,6 +25,7 @@ type question struct {
 	Content  string            `json:"content_sha256"`
 	Lifetime int               `json:"lifetime"` // seconds
 	Session  string            `json:"session"`
+	Origin   string            `json:"origin"`
 }
 
 func (o *operations) ask(r *http.Request, client string, q question) (api.Reply, error) {
@@ -51,7 +52,7 @@ func (o *operations) ask(r *http.Request, client string, q question) (api.Reply,
 // domain's question.
 func (q question) request(client string) (approval.Request, error) {
 	out := approval.Request{
-		Client: client, Action: q.Action, Fields: q.Fields, Session: q.Session,
+		Client: client, Action: q.Action, Fields: q.Fields, Session: q.Session, Origin: q.Origin,
 		Lifetime: time.Duration(q.Lifetime) * time.Second,
 	}
 	var wrong []api.Detail

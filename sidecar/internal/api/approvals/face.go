@@ -82,6 +82,7 @@ func (o *operations) routes() []api.Route {
 func problems() []api.Problem {
 	return append(api.Shared(), []api.Problem{
 		{Name: "invalid", Status: http.StatusUnprocessableEntity, Title: "The request does not fit the action; errors says where"},
+		{Name: "origin", Status: http.StatusUnprocessableEntity, Title: "The origin is not of this person's phone, or was used, or is over"},
 		{Name: "key_reused", Status: http.StatusUnprocessableEntity, Title: "The idempotency key was used for another request"},
 		{Name: "nobody", Status: http.StatusConflict, Title: "This person cannot be asked"},
 		{Name: "pending", Status: http.StatusConflict, Title: "The person is being asked for this action already"},
