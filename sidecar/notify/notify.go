@@ -27,13 +27,14 @@ const (
 	PhoneRekeyed    Kind = "phone_rekeyed"    // a phone got another key, such as by a new installation of the app
 	PhonePassword   Kind = "phone_password"   // a phone's device password was changed with the old one
 	SessionsEnded   Kind = "sessions_ended"   // "das war ich nicht": all logins ended, the login password is void
+	PasswordVoid    Kind = "password_void"    // the gate took a password back that somebody chose while the account became its owner's; all logins ended
 )
 
 // Kinds returns every kind that there is.
 func Kinds() []Kind {
 	return []Kind{
 		AccountCreated, PasswordChanged, CardLocked,
-		PhoneAdded, PhoneUnlocked, PhoneLocked, PhoneBlocked, PhoneRekeyed, PhonePassword, SessionsEnded,
+		PhoneAdded, PhoneUnlocked, PhoneLocked, PhoneBlocked, PhoneRekeyed, PhonePassword, SessionsEnded, PasswordVoid,
 	}
 }
 
