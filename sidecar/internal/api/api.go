@@ -39,12 +39,13 @@ type Route struct {
 }
 
 // API is one API: its operations and how it speaks. Every field must be set,
-// TrustedProxies and Stopping excepted.
+// Pages, TrustedProxies and Stopping excepted.
 type API struct {
 	Prefix   string // of every path, without a slash at the end
 	Routes   []Route
 	Problems []Problem // all that it may answer; see Shared
 	Host     string    // of the address under which clients know it, with port where one is needed
+	Pages    Pages     // of other origins, whose scripts may call
 
 	TrustedProxies []netip.Prefix  // whose forwarding headers count
 	Stopping       <-chan struct{} // closed when the program begins to stop: what waits is answered
@@ -92,7 +93,12 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (h *handler) serve(do Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		secure(w.Header())
-		err := h.admit(r)
+		page := h.page(w, r)
+		err := h.admit(r, page)
+		if err == nil && page && preflight(r) {
+			h.Pages.allow(w, methods(h.Routes))
+			return
+		}
 		if err == nil {
 			err = do(w, r.WithContext(context.WithValue(r.Context(), stoppingKey{}, h.Stopping)))
 		}
@@ -109,12 +115,26 @@ func secure(h http.Header) {
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 }
 
+// page reports whether the script of a page that may call makes the request,
+// and lets it read whatever is answered.
+func (h *handler) page(w http.ResponseWriter, r *http.Request) bool {
+	if len(h.Pages.Origins) == 0 {
+		return false
+	}
+	w.Header().Add("Vary", "Origin")
+	origin, known := h.Pages.known(r)
+	if known {
+		h.Pages.speak(w.Header(), origin)
+	}
+	return known
+}
+
 // admit refuses what no client of ours sends, and too much of it.
-func (h *handler) admit(r *http.Request) error {
+func (h *handler) admit(r *http.Request, page bool) error {
 	if !h.limit.Allow(wire.CountedBy(wire.ClientAddress(r.RemoteAddr, r.Header, h.TrustedProxies))) {
 		return &fault.Error{Kind: fault.TooMany, Key: "too_many", Retry: time.Second}
 	}
-	if h.foreign(r) {
+	if !page && h.foreign(r) {
 		return fault.New(fault.Forbidden, "cross_site", nil)
 	}
 	return nil
@@ -122,7 +142,7 @@ func (h *handler) admit(r *http.Request) error {
 
 // foreign reports whether a browser says that a page of another site makes the
 // request (Fetch Metadata; RFC 6454 section 7 for older ones). No page of
-// another site is a client, whatever the method.
+// another site is a client, whatever the method, those of Pages excepted.
 func (h *handler) foreign(r *http.Request) bool {
 	for _, site := range r.Header.Values("Sec-Fetch-Site") {
 		if site != "same-origin" && site != "none" {

@@ -239,6 +239,9 @@ type Webhook struct {
 type Devices struct {
 	// The apps that may register phones, by client id.
 	Clients []string `yaml:"clients" must:"true"`
+	// Apps that run in browsers: the origins whose pages may call the Device
+	// API, such as https://app.kasse.example. http only for localhost.
+	Origins []string `yaml:"origins"`
 	// What the app's access tokens must name in `aud`.
 	Audience string `yaml:"audience"`
 	// How many phones one person may have.

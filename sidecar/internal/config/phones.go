@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -19,6 +20,7 @@ const (
 
 var (
 	actionName = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,31}$`)
+	originForm = regexp.MustCompile(`^(https://[a-z0-9]([a-z0-9.-]*[a-z0-9])?|http://([a-z0-9-]+\.)*localhost)(:[1-9][0-9]{0,4})?$`)
 	fieldName  = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
 )
 
@@ -131,6 +133,7 @@ func (ck *checker) devices(c *Config) {
 		ck.at("is missing", "the client ids of the apps that register phones", "devices", "clients")
 	}
 	ck.words(d.Clients, "devices", "clients")
+	ck.origins(d.Origins, "devices", "origins")
 	ck.required(d.Audience, "schleuse", "devices", "audience")
 	ck.between(d.Limit, 1, 20, "devices", "limit")
 	ck.between(d.Tries, 3, 10, "devices", "tries")
@@ -142,5 +145,25 @@ func (ck *checker) devices(c *Config) {
 	}
 	if d.PIN.Idle < 30*time.Second || d.PIN.Idle > time.Hour {
 		ck.at("want 30s to 1h", "5m", "devices", "pin", "idle")
+	}
+}
+
+// maxOrigins bounds the apps that run in browsers.
+const maxOrigins = 16
+
+// origins wants origins (RFC 6454) exactly as browsers write them: anything
+// else would never be met, or by more than was meant.
+func (ck *checker) origins(origins []string, keys ...string) {
+	if len(origins) > maxOrigins {
+		ck.at("at most "+strconv.Itoa(maxOrigins)+" origins", "", keys...)
+	}
+	for i, o := range origins {
+		at := append(slices.Clone(keys), strconv.Itoa(i))
+		switch {
+		case !originForm.MatchString(o) || strings.HasPrefix(o, "https://") && strings.HasSuffix(o, ":443") || strings.HasPrefix(o, "http://") && strings.HasSuffix(o, ":80"):
+			ck.at("no origin as browsers write it", "https://app.kasse.example: lower case, no path, no usual port, no star; http only for localhost", at...)
+		case slices.Contains(origins[:i], o):
+			ck.at("stands there twice", "", at...)
+		}
 	}
 }

@@ -40,6 +40,18 @@ func TestPhonesGetTheirDefaults(t *testing.T) {
 	}
 }
 
+func TestAppsInBrowsersAreNamedByTheirOrigins(t *testing.T) {
+	want := []string{"https://app.example", "https://app.example:8443", "http://localhost", "http://app.localhost:8084"}
+	text := strings.Replace(phones, "clients: [kundenapp]}", "clients: [kundenapp], origins: ['"+strings.Join(want, "', '")+"']}", 1)
+	c, err := config.Parse("c.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, c.Devices.Origins); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // TestMistakesAboutPhones changes the good configuration in one place each.
 func TestMistakesAboutPhones(t *testing.T) {
 	const action = "approvals.actions.adresse"
@@ -54,6 +66,16 @@ func TestMistakesAboutPhones(t *testing.T) {
 		"short PIN":         {"clients: [kundenapp]}", "clients: [kundenapp], pin: {digits: 3}}", "devices.pin.digits: want a number from 4 to 12"},
 		"many PINs":         {"clients: [kundenapp]}", "clients: [kundenapp], pin: {tries: 11}}", "devices.pin.tries: want a number from 3 to 10"},
 		"always asked":      {"clients: [kundenapp]}", "clients: [kundenapp], pin: {idle: 29s}}", "devices.pin.idle: want 30s to 1h"},
+		"a path":            {"clients: [kundenapp]}", "clients: [kundenapp], origins: ['https://app.example/']}", "devices.origins[0]: no origin as browsers write it"},
+		"any page":          {"clients: [kundenapp]}", "clients: [kundenapp], origins: ['*']}", "devices.origins[0]: no origin as browsers write it"},
+		"any subdomain":     {"clients: [kundenapp]}", "clients: [kundenapp], origins: ['https://*.app.example']}", "devices.origins[0]: no origin as browsers write it"},
+		"nobody's page":     {"clients: [kundenapp]}", "clients: [kundenapp], origins: ['null']}", "devices.origins[0]: no origin as browsers write it"},
+		"a page in clear":   {"clients: [kundenapp]}", "clients: [kundenapp], origins: ['http://app.example']}", "devices.origins[0]: no origin as browsers write it"},
+		"no localhost":      {"clients: [kundenapp]}", "clients: [kundenapp], origins: ['http://evillocalhost:1']}", "devices.origins[0]: no origin as browsers write it"},
+		"capital letters":   {"clients: [kundenapp]}", "clients: [kundenapp], origins: ['https://App.example']}", "devices.origins[0]: no origin as browsers write it"},
+		"the usual port":    {"clients: [kundenapp]}", "clients: [kundenapp], origins: ['https://app.example:443']}", "devices.origins[0]: no origin as browsers write it"},
+		"a name before @":   {"clients: [kundenapp]}", "clients: [kundenapp], origins: ['https://app@evil.example']}", "devices.origins[0]: no origin as browsers write it"},
+		"a page twice":      {"clients: [kundenapp]}", "clients: [kundenapp], origins: ['https://a.example', 'https://a.example']}", "devices.origins[1]: stands there twice"},
 		"no audience":       {"clients: [kundenapp]}", "clients: [kundenapp], audience: ''}", "devices.audience: is missing"},
 		"unknown action":    {"actions: [adresse]", "actions: [adrese]", "approvals.clients.backend.actions[0]: no such action"},
 		"nothing to ask":    {"{backend: {actions: [adresse]}}", "{backend: {actions: []}}", "approvals.clients.backend.actions: is missing"},

@@ -179,7 +179,7 @@ func (h *house) deviceFace() http.Handler {
 	tokens.Bound = true
 	return (&devices.API{
 		Base: base, Devices: h.phones.devices, Approvals: h.phones.approvals, Tokens: tokens,
-		Clients: h.Config.Devices.Clients, Channels: h.phones.pushers.names(), SealTo: h.sealTo, Seals: seals{h.ring},
+		Clients: h.Config.Devices.Clients, Origins: h.Config.Devices.Origins, Channels: h.phones.pushers.names(), SealTo: h.sealTo, Seals: seals{h.ring},
 		Proofs: h.store.Proofs(), TrustedProxies: h.Config.TrustedProxies, Stopping: h.phones.stopping, Log: h.Log, Now: h.Now,
 	}).Handler()
 }

@@ -27,8 +27,8 @@ const (
 	maxStrangers  = 50_000
 )
 
-// API is the Device API. Every field must be set, TrustedProxies, Channels and
-// Stopping excepted.
+// API is the Device API. Every field must be set, Origins, TrustedProxies,
+// Channels and Stopping excepted.
 type API struct {
 	// Base is the API's public address, which phones sign: that of the gate
 	// with Path, without a slash at the end.
@@ -38,6 +38,7 @@ type API struct {
 	Approvals *approval.Service
 	Tokens    *api.Bearer // for the audience of phones; Bound
 	Clients   []string    // the OIDC clients that may register phones
+	Origins   []string    // of apps that run in browsers, as those write them
 	Channels  []string    // the names of the notifiers that wake phones
 
 	SealTo func() (kid string, point []byte) // the key that phones seal to: 65 bytes, uncompressed
@@ -70,7 +71,7 @@ func (a *API) Handler() http.Handler {
 		routes[i].Do = func(w http.ResponseWriter, r *http.Request) error { return told(route.Do(w, r)) }
 	}
 	next := (&api.API{
-		Prefix: a.Base.Path, Host: a.Base.Host, Routes: routes, Problems: Problems(),
+		Prefix: a.Base.Path, Host: a.Base.Host, Routes: routes, Problems: Problems(), Pages: pages(a.Origins),
 		TrustedProxies: a.TrustedProxies, Stopping: a.Stopping, Log: a.Log, Now: a.Now,
 	}).Handler()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -79,6 +80,16 @@ func (a *API) Handler() http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// pages are the apps that run in browsers. What they may send and read is what
+// phones do.
+func pages(origins []string) api.Pages {
+	return api.Pages{
+		Origins: origins,
+		Headers: []string{"authorization", "content-type", "dpop", "last-event-id", "schleuse-opened"},
+		Exposed: []string{"dpop-nonce", "retry-after", "schleuse-opened", "www-authenticate"},
+	}
 }
 
 func (a *desk) routes() []api.Route {
