@@ -113,9 +113,14 @@ func (s *Service) Carry(ctx context.Context, body []byte) error {
 	if err := errors.Join(void, s.endAll(ctx, e.Account)); err != nil {
 		return err
 	}
-	return s.Notify.Send(ctx, notify.Notice{
+	n := notify.Notice{
 		Kind: notify.SessionsEnded, ID: fmt.Sprintf("device/%s/%d", e.Device, e.At.UnixMicro()), Number: e.Number, Account: e.Account, At: e.At,
-	})
+	}
+	if err := s.Notify.Send(ctx, n); err != nil {
+		// Not all of it once more: a login password that was set meanwhile stays.
+		return s.tellLater(ctx, n)
+	}
+	return nil
 }
 
 func (s *Service) endAll(ctx context.Context, id account.ID) error {
