@@ -3,8 +3,8 @@ package approval
 import "time"
 
 // admit is how a person is not worn down: one question at a time for each
-// action, few in an hour, and a pause after a denial that grows with each. It
-// returns the older approval that gives way to a, or counts that a was refused.
+// action, few in an hour, and a pause after a denial, or after wrong match codes, that
+// grows with each. It returns the older approval that gives way to a, or counts that a was refused.
 // The limits are proposals; none is published.
 func admit(a Approval, recent []Approval, perHour int, now time.Time) (changed *Approval, refuse error) {
 	for _, old := range recent {
@@ -29,10 +29,52 @@ func lull(a Approval, recent []Approval, perHour int, now time.Time) error {
 	if wait := crowd(recent, a.Client == Self, perHour, now); wait > 0 {
 		return tooMany(wait)
 	}
-	if wait := sulk(recent, a.Action, now); wait > 0 {
+	if wait := max(sulk(recent, a.Action, now), doubt(recent, now)); wait > 0 {
 		return paused(wait)
 	}
 	return nil
+}
+
+// doubt returns how long the person is left alone because wrong match codes were
+// typed within the day, whatever for: who types them has the phone and its
+// password, and guesses what another screen shows. A right code does not wash
+// wrong ones away.
+func doubt(recent []Approval, now time.Time) time.Duration {
+	const tolerated, suspicious, enough = 6, 9, 12
+	wrong := 0
+	for _, old := range recent {
+		if wrong += old.WrongCodes; wrong >= enough {
+			return max(0, old.Created.Add(Recent).Sub(now)) // until these are a day old
+		}
+	}
+	pause := 5 * time.Minute
+	switch {
+	case wrong < tolerated:
+		return 0
+	case wrong >= suspicious:
+		pause = time.Hour
+	}
+	return max(0, lastWrong(recent, now).Add(pause).Sub(now))
+}
+
+// lastWrong returns when the last wrong code may have been typed.
+func lastWrong(recent []Approval, now time.Time) (last time.Time) {
+	for _, old := range recent {
+		if old.WrongCodes == 0 {
+			continue
+		}
+		ended := old.Decided
+		if ended.IsZero() {
+			ended = old.Expires
+		}
+		if ended.After(now) {
+			return now
+		}
+		if ended.After(last) {
+			last = ended
+		}
+	}
+	return last
 }
 
 // sameSession reports whether the same browser session of the same client, or

@@ -176,3 +176,60 @@ func TestThePauseAfterDenialsGrows(t *testing.T) {
 	_, err = w.askFrom("early", "mine")
 	wantRetry(t, err, "paused", time.Minute)
 }
+
+// guess asks, and types so many wrong codes.
+func (w *world) guess(key string, times int) approval.Approval {
+	w.t.Helper()
+	a, err := w.askFrom(key, "mine")
+	w.must(err)
+	wrong := map[bool]string{true: "111", false: "000"}[a.MatchCode == "000"]
+	for range times {
+		_, err := w.answer(a, approvaltest.Yes(w.Phone, w.open(a), wrong))
+		w.want(err, approval.ErrMatchCode)
+	}
+	return a
+}
+
+// Whoever has the phone and its password and guesses codes gets twelve tries a
+// day, whether requests are denied, run out or are taken back.
+func TestWrongCodesOfADayPauseAsDenialsDo(t *testing.T) {
+	w := newWorld(t)
+	for i := range 3 {
+		_, err := w.Cancel(t.Context(), approvaltest.Backend, w.guess(fmt.Sprint("k", i), 2).ID)
+		w.must(err)
+	}
+	early := func(wait time.Duration) {
+		t.Helper()
+		_, err := w.askFrom("early", "mine")
+		wantRetry(t, err, "paused", wait)
+		w.Pass(wait - time.Second)
+		_, err = w.askFrom("early", "mine")
+		wantRetry(t, err, "paused", time.Second)
+		w.Pass(time.Second)
+	}
+	early(5 * time.Minute)
+	// A right one does not wash them away.
+	w.confirmed("right")
+	w.guess("l", 2)
+	w.Pass(5 * time.Minute) // runs out
+	early(5 * time.Minute)
+	w.guess("m", 2)
+	// One that waits is not replaced.
+	_, err := w.askFrom("early", "mine")
+	wantRetry(t, err, "paused", time.Hour)
+	w.Pass(5 * time.Minute)
+	early(time.Hour)
+	last := w.guess("n", 2)
+	w.Pass(5 * time.Minute)
+	// Twelve: until the first of them are a day old. Of other actions, and of
+	// our own, nothing is asked either.
+	_, err = w.askFrom("early", "mine")
+	wantRetry(t, err, "paused", approvaltest.Start.Add(24*time.Hour).Sub(w.Clock()))
+	_, err = approval.Own{Service: &w.Service}.Ask(t.Context(), approval.Request{
+		Number: approvaltest.Number, Action: approval.Enrol, Fields: map[string]string{"phone": "app"}, Content: approval.HashOf([]byte("enrol")), Key: "own",
+	})
+	wantRetry(t, err, "paused", approvaltest.Start.Add(24*time.Hour).Sub(w.Clock()))
+	w.Pass(last.Created.Add(23 * time.Hour).Sub(w.Clock()))
+	_, err = w.askFrom("later", "mine")
+	w.must(err)
+}

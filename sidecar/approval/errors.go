@@ -73,7 +73,8 @@ func (e *Cooling) Unwrap() error { return ErrCooling }
 // tooMany says that the person was asked too often within an hour.
 func tooMany(wait time.Duration) error { return retry("too_many", wait) }
 
-// paused says that the person denied this action and is left alone for a while.
+// paused says that the person denied this action, or typed wrong match codes,
+// and is left alone for a while.
 func paused(wait time.Duration) error { return retry("paused", wait) }
 
 func retry(key string, wait time.Duration) error {

@@ -18,7 +18,7 @@ const (
 	BadOrigin   = "origin"       // the app gets a new origin and sends the change again; nobody was asked
 	Nobody      = "nobody"       // this person cannot be asked; why is not told
 	AlreadyOpen = "pending"      // the person is being asked for this action already
-	Paused      = "paused"       // the person denied this action lately
+	Paused      = "paused"       // the person denied this action lately, or typed wrong codes
 	TooMany     = "too_many"     // too many requests, or too many to this person
 	NotApproved = "not_approved" // redeemed before the person answered
 	Content     = "content"      // redeemed with another hash than was approved

@@ -86,7 +86,7 @@ func problems() []api.Problem {
 		{Name: "key_reused", Status: http.StatusUnprocessableEntity, Title: "The idempotency key was used for another request"},
 		{Name: "nobody", Status: http.StatusConflict, Title: "This person cannot be asked"},
 		{Name: "pending", Status: http.StatusConflict, Title: "The person is being asked for this action already"},
-		{Name: "paused", Status: http.StatusTooManyRequests, Title: "The person denied this action and is left alone for a while"},
+		{Name: "paused", Status: http.StatusTooManyRequests, Title: "The person denied this action, or typed wrong codes, and is left alone for a while"},
 		{Name: "not_approved", Status: http.StatusConflict, Title: "The person has not answered yet"},
 		{Name: "content", Status: http.StatusConflict, Title: "The hash is not the one that was approved"},
 		{Name: "person", Status: http.StatusForbidden, Title: "The person's account is not in good standing any more"},
