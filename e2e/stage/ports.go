@@ -50,6 +50,9 @@ func (p Ports) Upstream() int { return p.base + 2 }
 // Home serves the demo's home page.
 func (p Ports) Home() int { return p.base + 3 }
 
+// App serves the Kunden-App and its backend.
+func (p Ports) App() int { return p.base + 4 }
+
 // Internal serves metrics and health of schleuse.
 func (p Ports) Internal() int { return p.base + 9 }
 
@@ -83,6 +86,9 @@ func (p Ports) SiteURL() string { return hostURL("webcenter", p.Gate()) }
 
 // PartnerURL is where a browser finds the partner portal.
 func (p Ports) PartnerURL() string { return hostURL("partner", p.Partner()) }
+
+// AppURL is where a browser finds the Kunden-App; no slash at the end.
+func (p Ports) AppURL() string { return hostURL("app", p.App()) }
 
 // HomeURL is where a browser finds the demo's home page.
 func (p Ports) HomeURL() string { return hostURL("demo", p.Home()) }
