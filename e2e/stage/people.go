@@ -26,6 +26,7 @@ var (
 	Ludwig = Person{Case: "Konto, verstorben", Name: "Ludwig Verstorben", Number: "L202601081", Password: "Ludwig-war-hier", Digits: "6060", Account: true}
 	Paula  = Person{Case: "Konto, gesetzlich vertreten", Name: "Paula Vertreten", Number: "P202601092", Password: "Paula-hat-Hilfe", Digits: "9090", Account: true}
 	Mia    = Person{Case: "neu, noch kein Konto", Name: "Mia Sophie Neumann", Number: "M123456785", Digits: "8080"}
+	Nils   = Person{Case: "neu, noch kein Konto, hat für Nect kein Smartphone", Name: "Nils Neuhaus", Number: "N202601111", Digits: "8181"}
 	Rosa   = Person{Case: "zu jung für ein eigenes Konto", Name: "Rosa Jung", Number: "R202601108", Digits: "1212"}
 	Zoe    = Person{Case: "Versicherung beginnt erst", Name: "Zoe Später", Number: "Z000000005", Digits: "3434"}
 	Sabine = Person{Case: "Mitarbeiterin", Name: "Sabine Schmidt", Number: "s.schmidt", Password: "Sabine-hat-Dienst", Account: true, Role: "mitarbeiter"}
@@ -36,7 +37,7 @@ var (
 func People() []Person {
 	return []Person{
 		Anna, Bernd, Dora, Emil, Frieda, Gustav, Hanna, Jonas,
-		Klara, Ludwig, Paula, Mia, Rosa, Zoe, Sabine, Peter,
+		Klara, Ludwig, Paula, Mia, Nils, Rosa, Zoe, Sabine, Peter,
 	}
 }
 

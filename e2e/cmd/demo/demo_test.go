@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,15 +22,18 @@ const startPatience = 5 * time.Minute
 
 // told is what demo.json says, as far as the test needs it.
 type told struct {
-	Home, WebCenter string
-	Roles           []struct {
-		Title, Start string
-		Typed        []struct{ Question, Answer string }
-	}
+	Home   string
+	Roles  []role
+	People []stage.Person
+}
+
+type role struct {
+	Title, Start string
+	Typed        []struct{ Question, Answer string }
 }
 
 // TestTheDemoFromStartToEnd does what a person does who tries it: start, open
-// the home page, be the customer with what stands there, end.
+// the home page, be those whom it offers with what stands there, end.
 func TestTheDemoFromStartToEnd(t *testing.T) {
 	ports, err := stage.FreePorts()
 	if err != nil {
@@ -39,13 +41,8 @@ func TestTheDemoFromStartToEnd(t *testing.T) {
 	}
 	command, output := start(t, ports)
 	content := awaitContent(t, command, output)
-	v := visitor.New()
-	if page := open(t, v, content.Home); !strings.Contains(page.Text(), "Wer möchten Sie sein?") {
-		t.Errorf("the home page says %s", page.Text())
-	}
-	beTheCustomer(t, content)
-	beTheNewcomer(t, content)
-	live := open(t, v, content.Home+"/live").Text()
+	walkInChromium(t, content)
+	live := open(t, visitor.New(), content.Home+"/live").Text()
 	if !strings.Contains(live, "login.released") || !strings.Contains(live, "Freigabe geschafft") {
 		t.Errorf("the live strip says %s", live)
 	}
@@ -142,74 +139,4 @@ func open(t *testing.T, v *visitor.Visitor, address string) *visitor.Page {
 		t.Fatal(err)
 	}
 	return page
-}
-
-// beTheCustomer types what the home page says.
-func beTheCustomer(t *testing.T, content told) {
-	t.Helper()
-	typed := content.Roles[0].Typed
-	v := visitor.New()
-	page := open(t, v, content.Roles[0].Start)
-	steps := []struct {
-		field string
-		fill  url.Values
-	}{
-		{"number", url.Values{"number": {typed[0].Answer}}},
-		{"schleuse_request", url.Values{"wish": {"sign_in"}}},
-		{"password", url.Values{"password": {typed[1].Answer}}},
-		{"digits", url.Values{"digits": {typed[2].Answer}}},
-	}
-	for _, step := range steps {
-		form, err := page.Form(step.field)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if page, err = v.Submit(t.Context(), form, step.fill); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if !strings.Contains(page.Text(), "Sie sind angemeldet") {
-		t.Errorf("the way ends at %s with %s", page.URL.Path, page.Text())
-	}
-}
-
-// beTheNewcomer registers as the home page says, with the service that plays
-// Nect.
-func beTheNewcomer(t *testing.T, content told) {
-	t.Helper()
-	typed := content.Roles[1].Typed
-	password := url.Values{"password": {typed[2].Answer}, "again": {typed[2].Answer}}
-	v := visitor.New()
-	page := open(t, v, content.Roles[1].Start)
-	submit := func(field string, fill url.Values) {
-		t.Helper()
-		form, err := page.Form(field)
-		if err == nil {
-			page, err = v.Submit(t.Context(), form, fill)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	submit("number", url.Values{"number": {typed[0].Answer}})
-	submit("schleuse_request", url.Values{"wish": {"register"}})
-	submit("schleuse_request", url.Values{"wish": {"start"}})
-	app, err := page.Link("Zu Nect")
-	if err != nil {
-		t.Fatal(err)
-	}
-	page = open(t, v, app)
-	submit("procedure", url.Values{"person": {typed[0].Answer}, "procedure": {"eid"}, "outcome": {"succeeded"}, "return": {"here"}, "level": {""}})
-	for page.Title() == "Wir warten auf Nect" && t.Context().Err() == nil { // the page asks again by itself
-		time.Sleep(time.Second)
-		page = open(t, v, page.URL.String())
-	}
-	submit("password", password)
-	submit("password", url.Values{"password": {typed[2].Answer}})
-	if !strings.Contains(page.Text(), "Sie sind angemeldet") {
-		t.Errorf("the way ends at %s with %s", page.URL.Path, page.Text())
-	}
-	if letters := open(t, visitor.New(), content.Home+"/letters").Text(); !strings.Contains(letters, "account_created") {
-		t.Errorf("the letters are %s", letters)
-	}
 }
