@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/schleuse/schleuse/sidecar/approval"
+	"github.com/schleuse/schleuse/sidecar/extension"
 	"github.com/schleuse/schleuse/sidecar/internal/config"
 	"github.com/schleuse/schleuse/sidecar/internal/store"
 	"github.com/schleuse/schleuse/sidecar/internal/webhooks"
@@ -165,7 +166,7 @@ That is written into the audit.`,
 func (p program) cancel(ctx context.Context, s *store.Store, cfg *config.Config, id approval.ID) error {
 	settings := store.ApprovalSettings{}
 	if endpoints := webhooks.Endpoints(cfg); len(endpoints) > 0 {
-		settings = store.ApprovalSettings{Announce: webhooks.Announcer(endpoints, p.now), Outbox: webhooks.Outbox}
+		settings = store.ApprovalSettings{Announce: webhooks.Announcer(endpoints, p.now)}
 	}
 	stored := s.Approvals(settings)
 	service := approval.Service{Store: stored, Watch: &approval.Watch{Changes: stored}, Audit: s.Audit(), Now: p.now}
@@ -218,7 +219,8 @@ type letters struct {
 
 func (p program) replay(ctx context.Context, s *store.Store, cfg *config.Config, of letters) error {
 	sender := webhooks.Sender{
-		Endpoints: webhooks.Endpoints(cfg), Outbox: s.Outbox(webhooks.Outbox), Records: s.Records(webhooks.Outbox), Now: p.now,
+		Endpoints: webhooks.Endpoints(cfg), Records: s.Records(webhooks.Records), Now: p.now,
+		Outbox: func(name string) extension.Outbox { return s.Outbox(name) },
 	}
 	if of.send {
 		n, err := sender.Replay(ctx, of.client, of.id)

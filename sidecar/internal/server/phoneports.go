@@ -70,5 +70,5 @@ func storeApprovals(endpoints map[string]webhooks.Endpoint, now func() time.Time
 	if len(endpoints) == 0 {
 		return store.ApprovalSettings{}
 	}
-	return store.ApprovalSettings{Announce: webhooks.Announcer(endpoints, now), Outbox: webhooks.Outbox}
+	return store.ApprovalSettings{Announce: webhooks.Announcer(endpoints, now)}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/schleuse/schleuse/sidecar/approval"
 	"github.com/schleuse/schleuse/sidecar/device"
+	"github.com/schleuse/schleuse/sidecar/extension"
 	"github.com/schleuse/schleuse/sidecar/internal/api"
 	"github.com/schleuse/schleuse/sidecar/internal/api/approvals"
 	"github.com/schleuse/schleuse/sidecar/internal/api/devices"
@@ -44,7 +45,8 @@ func (h *house) openPhones(context.Context) error {
 	endpoints := webhooks.Endpoints(h.Config)
 	if len(endpoints) > 0 {
 		p.webhooks = &webhooks.Sender{
-			Endpoints: endpoints, Outbox: h.store.Outbox(webhooks.Outbox), Records: h.store.Records(webhooks.Outbox), Log: h.Log, Now: h.Now,
+			Endpoints: endpoints, Records: h.store.Records(webhooks.Records), Log: h.Log, Now: h.Now,
+			Outbox: func(name string) extension.Outbox { return h.store.Outbox(name) },
 		}
 	}
 	p.approvals = h.approvals(p, endpoints)

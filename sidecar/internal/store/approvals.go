@@ -29,18 +29,15 @@ type ApprovalSettings struct {
 	// 90 days.
 	Keep time.Duration
 	// Announce returns the message about an approval whose state changed, if
-	// any. It is put into Outbox in the transaction that changed the state, and
-	// tried for a week. nil: nothing is announced.
-	Announce func(approval.Approval) (key string, body []byte, ok bool)
-	// Outbox is the name of the outbox; "": webhooks.
-	Outbox string
+	// any, and the name of the outbox into which it is put in the transaction
+	// that changed the state. It is tried for a week. nil: nothing is announced.
+	Announce func(approval.Approval) (outbox, key string, body []byte, ok bool)
 }
 
 // Approvals implements approval.Store, approval.Repeats and approval.Changes.
 type Approvals struct {
 	*Store
 	settings ApprovalSettings
-	outbox   *Outbox
 	life     atomic.Pointer[string] // of the database, as last seen
 }
 
@@ -49,10 +46,7 @@ func (s *Store) Approvals(settings ApprovalSettings) *Approvals {
 	if settings.Keep <= 0 {
 		settings.Keep = approvalsKept
 	}
-	if settings.Outbox == "" {
-		settings.Outbox = "webhooks"
-	}
-	return &Approvals{Store: s, settings: settings, outbox: s.Outbox(settings.Outbox)}
+	return &Approvals{Store: s, settings: settings}
 }
 
 // kept is what is sealed.
@@ -157,7 +151,7 @@ func (s *Approvals) Update(ctx context.Context, id approval.ID, dev device.ID, f
 		return approval.Approval{}, err
 	}
 	var withheld error
-	told := false
+	var told *Outbox
 	err = s.write(ctx, "changing an approval", func(ctx context.Context, tx *sql.Tx) error {
 		withheld = nil
 		if err := s.lockAccount(ctx, tx, before.Account); err != nil {
@@ -181,9 +175,7 @@ func (s *Approvals) Update(ctx context.Context, id approval.ID, dev device.ID, f
 	if err != nil {
 		return approval.Approval{}, err
 	}
-	if told {
-		s.outbox.rouse()
-	}
+	told.rouse()
 	return after, withheld
 }
 
@@ -232,51 +224,52 @@ func (s *Approvals) phone(ctx context.Context, tx *sql.Tx, id device.ID) (*devic
 	return &d, nil
 }
 
-// save stores what changed, and the announcement of a new state.
-func (s *Approvals) save(ctx context.Context, tx *sql.Tx, before seen, after approval.Approval, m moment) (told bool, err error) {
+// save stores what changed, and the announcement of a new state, for which it
+// returns the outbox to be roused afterwards.
+func (s *Approvals) save(ctx context.Context, tx *sql.Tx, before seen, after approval.Approval, m moment) (told *Outbox, err error) {
 	now := kept{after, before.Digest}
 	raw, err := json.Marshal(now)
 	if err != nil || string(raw) == string(before.raw) {
-		return false, err
+		return nil, err
 	}
 	if len(raw) > maxApprovalSize {
-		return false, answer{fault.New(fault.TooLarge, "later", errors.New("approval over 256 KiB"))}
+		return nil, answer{fault.New(fault.TooLarge, "later", errors.New("approval over 256 KiB"))}
 	}
 	record, err := s.seal("approvals.record", []byte(after.ID), now)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	_, err = tx.ExecContext(ctx, "UPDATE approvals SET state = $2, over = $3, era = $4, mark = $5, record = $6 WHERE id = $1",
 		string(after.ID), int(after.State), micros(after.Expires), m.life, m.mark, record)
 	if err != nil || after.State == before.stored {
-		return false, err
+		return nil, err
 	}
 	return s.announce(ctx, tx, after)
 }
 
 // announce queues the message about a new state. A queue that is full must not
 // hold up a denial: the message is left out then, and the log says so.
-func (s *Approvals) announce(ctx context.Context, tx *sql.Tx, a approval.Approval) (told bool, err error) {
+func (s *Approvals) announce(ctx context.Context, tx *sql.Tx, a approval.Approval) (told *Outbox, err error) {
 	if s.settings.Announce == nil {
-		return false, nil
+		return nil, nil
 	}
-	key, body, ok := s.settings.Announce(a)
+	name, key, body, ok := s.settings.Announce(a)
 	if !ok {
-		return false, nil
+		return nil, nil
 	}
-	o := *s.outbox
+	o := s.Outbox(name)
 	o.about = extension.Subject{Number: a.Number, Account: a.Account}
 	known, err := o.known(ctx, tx, key)
 	if err != nil || known {
-		return false, err
+		return nil, err
 	}
 	if err := o.room(ctx, tx); err != nil {
 		var full answer
 		if errors.As(err, &full) {
-			s.logger().Error("an approval's end is not announced: too many messages wait", "ref", string(a.ID))
-			return false, nil
+			s.logger().Error("an approval's end is not announced: too many messages wait", "ref", string(a.ID), "outbox", name)
+			return nil, nil
 		}
-		return false, err
+		return nil, err
 	}
-	return true, o.insert(ctx, tx, message{key, body}, announcedFor)
+	return o, o.insert(ctx, tx, message{key, body}, announcedFor)
 }

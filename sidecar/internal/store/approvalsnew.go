@@ -23,7 +23,7 @@ type creation struct {
 	admit  approval.Admit
 	stored approval.Approval
 	made   bool
-	told   bool
+	told   *Outbox
 	refuse error
 }
 
@@ -37,17 +37,15 @@ func (s *Approvals) Create(ctx context.Context, a approval.Approval, key approva
 	}
 	c := &creation{Approval: a, key: key, admit: admit}
 	err = s.write(ctx, "creating an approval", func(ctx context.Context, tx *sql.Tx) error {
-		c.stored, c.made, c.told, c.refuse = approval.Approval{}, false, false, nil
+		c.stored, c.made, c.told, c.refuse = approval.Approval{}, false, nil, nil
 		return s.create(ctx, tx, c)
 	})
-	if err == nil && c.told {
-		s.outbox.rouse()
-	}
-	if err == nil {
-		err = c.refuse
-	}
 	if err != nil {
 		return approval.Approval{}, false, err
+	}
+	c.told.rouse()
+	if c.refuse != nil {
+		return approval.Approval{}, false, c.refuse
 	}
 	return c.stored, c.made, nil
 }

@@ -127,8 +127,11 @@ func (o *Outbox) insert(ctx context.Context, tx *sql.Tx, m message, keep time.Du
 	return err
 }
 
-// rouse wakes one Deliver of this process, if it sleeps.
+// rouse wakes one Deliver of this process, if it sleeps; nil is no outbox.
 func (o *Outbox) rouse() {
+	if o == nil {
+		return
+	}
 	select {
 	case o.wake <- struct{}{}:
 	default:

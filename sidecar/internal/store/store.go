@@ -64,7 +64,7 @@ type Store struct {
 	ring   *keyring.Ring
 	now    func() time.Time
 	audit  *Audit
-	wakers sync.Map // an outbox's name → its channel; there are as many as extensions
+	wakers sync.Map // an outbox's name → its channel; there are as many as extensions and clients
 }
 
 // Open opens the database and brings its schema up to date, waiting for

@@ -8,8 +8,12 @@ import (
 	"github.com/schleuse/schleuse/sidecar/approval"
 )
 
-// Outbox is the name of the outbox in the store.
-const Outbox = "webhooks"
+// Records is the name of the dead letters in the store.
+const Records = "webhooks"
+
+// Outbox is the name of a client's outbox in the store. Each has one of its own:
+// what waits for one client takes no other's room.
+func Outbox(client string) string { return "webhooks/" + client }
 
 // Keep is how long the outbox has to keep a message: longer than the Sender
 // tries, which lays it aside itself.
@@ -26,19 +30,19 @@ type note struct {
 // Announcer returns what makes the message about an approval that reached a
 // state, for clients that have an Endpoint. Of Pending and Redeemed nobody is
 // told: the client knows. key is the same for the same state of an approval.
-func Announcer(endpoints map[string]Endpoint, now func() time.Time) func(approval.Approval) (key string, body []byte, ok bool) {
-	return func(a approval.Approval) (string, []byte, bool) {
+func Announcer(endpoints map[string]Endpoint, now func() time.Time) func(approval.Approval) (outbox, key string, body []byte, ok bool) {
+	return func(a approval.Approval) (string, string, []byte, bool) {
 		switch a.State {
 		case approval.Approved, approval.Denied, approval.Expired, approval.Cancelled:
 		default:
-			return "", nil, false
+			return "", "", nil, false
 		}
 		if _, ok := endpoints[a.Client]; !ok {
-			return "", nil, false
+			return "", "", nil, false
 		}
 		n := note{Client: a.Client, ID: string(a.ID), State: a.State.String(), At: now().UTC()}
 		body, err := json.Marshal(n)
-		return n.key(), body, err == nil
+		return Outbox(a.Client), n.key(), body, err == nil
 	}
 }
 

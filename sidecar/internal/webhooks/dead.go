@@ -77,7 +77,7 @@ func (s *Sender) again(ctx context.Context, client string, l Letter) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Outbox.Put(ctx, n.key(), body, Keep); err != nil {
+	if err := s.Outbox(Outbox(client)).Put(ctx, n.key(), body, Keep); err != nil {
 		return fmt.Errorf("queueing a dead letter: %w", err)
 	}
 	return s.change(ctx, client, func(letters []Letter) []Letter {

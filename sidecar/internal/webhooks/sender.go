@@ -46,18 +46,35 @@ type Endpoint struct {
 // Sender tells clients. Every field must be set. It is safe for concurrent use.
 type Sender struct {
 	Endpoints map[string]Endpoint // by client
-	Outbox    extension.Outbox    // the one named Outbox
-	Records   extension.Records   // its own, for the dead letters
-	Log       *slog.Logger
-	Now       func() time.Time
+	// Outbox returns the outbox of this name; see the function Outbox.
+	Outbox  func(name string) extension.Outbox
+	Records extension.Records // those named Records, for the dead letters
+	Log     *slog.Logger
+	Now     func() time.Time
 
 	mu      sync.Mutex
 	clients map[string]*http.Client // by client
 	resting map[string]time.Time    // by client: until when it is not called
 }
 
-// Run delivers until ctx ends.
-func (s *Sender) Run(ctx context.Context) error { return s.Outbox.Deliver(ctx, s.Deliver) }
+// Run delivers until ctx ends, to each client in its own time: one whose
+// endpoint hangs holds up no other.
+func (s *Sender) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ended := make(chan error, len(s.Endpoints))
+	for client := range s.Endpoints {
+		go func() { ended <- s.Outbox(Outbox(client)).Deliver(ctx, s.Deliver) }()
+	}
+	var errs []error
+	for range s.Endpoints {
+		if err := <-ended; err != nil {
+			errs = append(errs, err)
+			cancel()
+		}
+	}
+	return errors.Join(errs...)
+}
 
 // Deliver sends one message. Its errors are those that extension.Outbox
 // expects: a message that failed for a day is laid aside and given up.
@@ -80,8 +97,8 @@ func (s *Sender) Deliver(ctx context.Context, m extension.Message) error {
 	return fmt.Errorf("%w: %w", extension.ErrUndeliverable, err)
 }
 
-// call sends, unless the endpoint failed a moment ago: one that hangs must not
-// hold up what the others are told.
+// call sends, unless the endpoint failed a moment ago: who is down is not called
+// once for each message that waits.
 func (s *Sender) call(ctx context.Context, n note) error {
 	if s.rests(n.Client) {
 		return errors.New("the endpoint rests after a failure")

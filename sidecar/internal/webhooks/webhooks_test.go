@@ -36,8 +36,9 @@ type backend struct {
 	mu      sync.Mutex
 	status  int
 	calls   int
-	got     []string // webhook-id and body of each one taken
-	onWards string   // Location of a redirect
+	got     []string      // webhook-id and body of each one taken
+	onWards string        // Location of a redirect
+	told    chan struct{} // filled by each one taken; nil: not
 }
 
 func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -54,6 +55,9 @@ func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if b.status/100 == 2 {
 		b.got = append(b.got, r.Header.Get("webhook-id")+" "+string(body))
+		if b.told != nil {
+			b.told <- struct{}{}
+		}
 	}
 	if b.onWards != "" {
 		w.Header().Set("Location", b.onWards)
@@ -77,6 +81,7 @@ func (b *backend) seen() (calls int, got []string) {
 type world struct {
 	t      *testing.T
 	clock  *storetest.Clock
+	store  *store.Store
 	outbox *store.Outbox
 	sender *webhooks.Sender
 	*backend
@@ -92,10 +97,11 @@ func newWorld(t *testing.T) *world {
 	at, _ := url.Parse(server.URL)
 	s := storetest.Open(t, clock.Now)
 	s.Log = slog.New(slog.DiscardHandler)
-	w := &world{t: t, clock: clock, backend: b, outbox: s.Outbox(webhooks.Outbox)}
+	w := &world{t: t, clock: clock, backend: b, store: s, outbox: s.Outbox(webhooks.Outbox("backend"))}
 	w.sender = &webhooks.Sender{
 		Endpoints: map[string]webhooks.Endpoint{"backend": {URL: at, AllowPrivate: true, Secret: func() (string, error) { return b.secret, nil }}},
-		Outbox:    w.outbox, Records: s.Records(webhooks.Outbox), Log: s.Log, Now: clock.Now,
+		Outbox:    func(name string) extension.Outbox { return s.Outbox(name) },
+		Records:   s.Records(webhooks.Records), Log: s.Log, Now: clock.Now,
 	}
 	return w
 }
@@ -103,11 +109,11 @@ func newWorld(t *testing.T) *world {
 // reach queues what is to be told of an approval in this state.
 func (w *world) reach(client string, id approval.ID, state approval.State) {
 	w.t.Helper()
-	key, body, ok := webhooks.Announcer(w.sender.Endpoints, w.clock.Now)(approval.Approval{ID: id, Client: client, State: state, Number: "A123456780", MatchCode: "123"})
+	outbox, key, body, ok := webhooks.Announcer(w.sender.Endpoints, w.clock.Now)(approval.Approval{ID: id, Client: client, State: state, Number: "A123456780", MatchCode: "123"})
 	if !ok {
 		return
 	}
-	if err := w.outbox.Put(w.t.Context(), key, body, webhooks.Keep); err != nil {
+	if err := w.store.Outbox(outbox).Put(w.t.Context(), key, body, webhooks.Keep); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -148,7 +154,7 @@ func TestClientIsToldIDAndStateAlone(t *testing.T) {
 // What ends in the store is told, without anything between that could be lost.
 func TestStoreAnnouncesWhatEnds(t *testing.T) {
 	w := newWorld(t)
-	stored := w.outbox.Approvals(store.ApprovalSettings{Outbox: webhooks.Outbox, Announce: webhooks.Announcer(w.sender.Endpoints, w.clock.Now)})
+	stored := w.outbox.Approvals(store.ApprovalSettings{Announce: webhooks.Announcer(w.sender.Endpoints, w.clock.Now)})
 	a := approval.Approval{
 		ID: approval.NewID(), Client: "backend", Account: "erika-1", Number: "A123456780", Action: "adresse",
 		Content: approval.HashOf(nil), MatchCode: "123", State: approval.Pending, Created: w.clock.Now(), Expires: w.clock.Now().Add(time.Minute),
@@ -168,6 +174,42 @@ func TestStoreAnnouncesWhatEnds(t *testing.T) {
 	}
 	if calls, got := w.seen(); calls != 1 || len(got) != 1 || !strings.HasPrefix(got[0], "msg_"+string(a.ID)+"_cancelled ") {
 		t.Errorf("%d calls, taken %q", calls, got)
+	}
+}
+
+// Each client has room of its own and is told in its own time.
+func TestAnEndpointThatHangsHoldsUpNoOtherClient(t *testing.T) {
+	w := newWorld(t)
+	called, release := make(chan struct{}, 10), make(chan struct{})
+	stuck := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		called <- struct{}{}
+		<-release
+	}))
+	t.Cleanup(stuck.Close)
+	defer close(release)
+	at, _ := url.Parse(stuck.URL)
+	w.told = make(chan struct{}, 10)
+	slow := w.sender.Endpoints["backend"]
+	slow.URL = at
+	w.sender.Endpoints["slow"] = slow
+	for _, id := range []approval.ID{"aaaa", "dddd", "eeee"} {
+		w.reach("slow", id, approval.Approved)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan error)
+	go func() { ended <- w.sender.Run(ctx) }()
+	<-called // and it hangs from here on
+	for _, id := range []approval.ID{"bbbb", "cccc"} {
+		w.reach("backend", id, approval.Denied)
+		<-w.told
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if _, got := w.seen(); len(got) != 2 {
+		t.Errorf("taken %q", got)
 	}
 }
 

@@ -77,8 +77,8 @@ func wantState(t *testing.T, s *store.Approvals, id approval.ID, want approval.S
 }
 
 // announce tells of all states.
-func announce(a approval.Approval) (string, []byte, bool) {
-	return string(a.ID) + "/" + a.State.String(), []byte(a.State.String()), a.State != approval.Redeemed
+func announce(a approval.Approval) (string, string, []byte, bool) {
+	return "of " + a.Client, string(a.ID) + "/" + a.State.String(), []byte(a.State.String()), a.State != approval.Redeemed
 }
 
 var approvalTests = map[string]func(*testing.T, *fixture){
@@ -142,7 +142,7 @@ var approvalTests = map[string]func(*testing.T, *fixture){
 		}
 		end(t, s, b.ID, approval.Cancelled)
 		var got []string
-		n, err := f.one(1).Outbox("webhooks").DeliverDue(t.Context(), func(_ context.Context, m extension.Message) error {
+		n, err := f.one(1).Outbox("of backend").DeliverDue(t.Context(), func(_ context.Context, m extension.Message) error {
 			got = append(got, string(m.Body))
 			return nil
 		})
