@@ -41,6 +41,7 @@ type exchange struct {
 
 	silent bool   // prompt=none: no page may be shown
 	acting bool   // a kc_action goes upstream with this request
+	aside  bool   // one was asked for, and does not
 	action string // its value, where the gate adds it
 	failed bool   // only an error may come back
 
