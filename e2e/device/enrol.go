@@ -45,6 +45,7 @@ type Self struct {
 type Registration struct {
 	Registration string `json:"registration"`
 	NewPassword  Sealed `json:"new_password"`
+	Replaces     string `json:"replaces,omitempty"` // the phone whose place this one takes
 }
 
 // Ask is what the login is asked with before a phone is registered or unlocked
@@ -68,21 +69,39 @@ func (p *Phone) ProvesTo(tokenEndpoint string) (string, error) {
 // Enrol registers the phone with the access token of a login that asked for a
 // proof (PROTOCOL §7.2).
 func (p *Phone) Enrol(ctx context.Context, token, name, platform, password string) (Self, error) {
-	ticket, err := p.Begin(ctx, token)
+	return p.Replace(ctx, token, "", Owned{name, platform, password})
+}
+
+// Owned is what the owner says at a registration.
+type Owned struct{ Name, Platform, Password string }
+
+// Replace is Enrol in the place of another phone of the person, which is
+// blocked; an empty id is none.
+func (p *Phone) Replace(ctx context.Context, token, id string, o Owned) (Self, error) {
+	ticket, err := p.BeginFor(ctx, token, id)
 	if err != nil {
 		return Self{}, err
 	}
-	body, err := p.Register(ticket, name, platform, password)
+	body, err := p.Register(ticket, o.Name, o.Platform, o.Password)
 	if err != nil {
 		return Self{}, err
 	}
+	body.Replaces = id
 	return p.Finish(ctx, token, body)
 }
 
 // Begin asks for a ticket and takes the id that comes with it.
 func (p *Phone) Begin(ctx context.Context, token string) (Ticket, error) {
+	return p.BeginFor(ctx, token, "")
+}
+
+// BeginFor is Begin in the place of another phone; an empty id is none.
+func (p *Phone) BeginFor(ctx context.Context, token, id string) (Ticket, error) {
 	var ticket Ticket
-	err := p.Do(ctx, Call{Method: http.MethodPost, Path: "/enrolments", Token: token, Body: struct{}{}, Into: &ticket})
+	body := struct {
+		Replaces string `json:"replaces,omitempty"`
+	}{id}
+	err := p.Do(ctx, Call{Method: http.MethodPost, Path: "/enrolments", Token: token, Body: body, Into: &ticket})
 	if err != nil {
 		return Ticket{}, fmt.Errorf("beginning to register: %w", err)
 	}
@@ -100,7 +119,7 @@ func (p *Phone) Register(t Ticket, name, platform, password string) (Registratio
 		return Registration{}, err
 	}
 	sealed, err := Seal(t.SealKey, password, AAD(t.DeviceID, purposeNewPassword, jws))
-	return Registration{jws, sealed}, err
+	return Registration{Registration: jws, NewPassword: sealed}, err
 }
 
 // Finish sends the registration.

@@ -125,6 +125,7 @@ type Device struct {
 	Reason string // why it is locked or blocked
 
 	Created   time.Time
+	Replaced  ID        // the phone whose place it took when it was registered; empty: none
 	LastUsed  time.Time // to the hour
 	CoolUntil time.Time // until then it confirms low risk alone
 	Ended     time.Time // when it was blocked; zero: it was not

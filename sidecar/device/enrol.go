@@ -34,9 +34,10 @@ const ticketPlace = "device/ticket"
 const maxTicket = 2048
 
 // Begin gives a ticket to register the phone with this key: for this session
-// and client, as long as their permit lasts. Nothing is stored. It returns
-// ErrNoPermit, ErrByCard, ErrTooMany, ErrNotCleared.
-func (s *Service) Begin(ctx context.Context, c Caller, key Key) (Ticket, error) {
+// and client, as long as their permit lasts. replaces is the phone whose place
+// it is to take, or empty; Enrol is told once more. Nothing is stored. It
+// returns ErrNoPermit, ErrByCard, ErrTooMany, ErrNoDevice, ErrNotCleared.
+func (s *Service) Begin(ctx context.Context, c Caller, key Key, replaces ID) (Ticket, error) {
 	p, err := s.permitted(ctx, c, key)
 	if err != nil {
 		return Ticket{}, err
@@ -45,7 +46,7 @@ func (s *Service) Begin(ctx context.Context, c Caller, key Key) (Ticket, error) 
 	if err != nil {
 		return Ticket{}, err
 	}
-	if err := s.mayRegister(p, phones); err != nil {
+	if err := s.mayRegister(p, phones, replaces); err != nil {
 		return Ticket{}, err
 	}
 	t := ticket{NewID(), c, key.Thumbprint(), p.Expires}
@@ -69,24 +70,31 @@ func (s *Service) permitted(ctx context.Context, c Caller, key Key) (Permit, err
 }
 
 // mayRegister says whether a permit lets somebody with these phones have one
-// more.
-func (s *Service) mayRegister(p Permit, phones []Device) error {
+// more, in the place of replaces unless that is empty.
+func (s *Service) mayRegister(p Permit, phones []Device, replaces ID) error {
 	if !p.stands(phones) {
 		return ErrNoPermit
 	}
 	if p.byCardAlone() && (!s.Settings.FirstPhoneByCard || len(phones) > 0) {
 		return ErrByCard
 	}
-	have := 0
+	have, there := 0, replaces == ""
 	for _, d := range phones {
-		if d.alive() {
+		switch {
+		case d.alive() && d.ID == replaces:
+			there = true
+		case d.alive():
 			have++
 		}
 	}
-	if have >= s.Settings.Limit {
+	switch {
+	case !there:
+		return ErrNoDevice
+	case have >= s.Settings.Limit:
 		return ErrTooMany
+	default:
+		return nil
 	}
-	return nil
 }
 
 // openTicket returns what a ticket of this caller and key says.
@@ -133,14 +141,24 @@ func (s *Service) readRegistration(m Message, key Key) (registrationPayload, err
 	return p, CheckName(p.Name)
 }
 
-// Enrol registers a phone: with a ticket, a message by its key, and the device
-// password that its owner chose. The permit is used. key is the one that proved
-// the call.
+// Enrolment is how a phone asks to be registered.
+type Enrolment struct {
+	Registration Message // by its key, with a ticket
+	NewPassword  Sealed  // the device password that its owner chose
+	// Replaces is the phone of the same person whose place it takes: that one is
+	// blocked in the same transaction, and does not count to the limit. Empty:
+	// none.
+	Replaces ID
+}
+
+// Enrol registers a phone. The permit is used. key is the one that proved the
+// call.
 //
 // It returns ErrTicket, ErrFactors (the signature), ErrMessage, ErrName,
-// ErrNoPermit, ErrByCard, ErrTooMany, ErrNotCleared, ErrKeyUsed, ErrSealed,
-// ErrWeak.
-func (s *Service) Enrol(ctx context.Context, c Caller, key Key, m Message, newPassword Sealed) (Device, error) {
+// ErrNoPermit, ErrByCard, ErrTooMany, ErrNoDevice (what it is to replace),
+// ErrNotCleared, ErrKeyUsed, ErrSealed, ErrWeak.
+func (s *Service) Enrol(ctx context.Context, c Caller, key Key, e Enrolment) (Device, error) {
+	m := e.Registration
 	if !m.SignedBy(key) {
 		return Device{}, ErrFactors
 	}
@@ -161,10 +179,10 @@ func (s *Service) Enrol(ctx context.Context, c Caller, key Key, m Message, newPa
 	}
 	now := s.Now()
 	d := Device{
-		ID: t.Device, Account: c.Account, Number: p.Number, Name: said.Name, Platform: said.Platform, Key: key, State: Active,
+		ID: t.Device, Account: c.Account, Number: p.Number, Name: said.Name, Platform: said.Platform, Key: key, State: Active, Replaced: e.Replaces,
 		Created: now, LastUsed: hour(now), CoolUntil: now.Add(s.Settings.CoolDown),
 	}
-	if d.Password, err = s.newPassword(ctx, d, m, newPassword); err != nil {
+	if d.Password, err = s.newPassword(ctx, d, m, e.NewPassword); err != nil {
 		return Device{}, err
 	}
 	return d, s.register(ctx, c, d)
@@ -194,7 +212,7 @@ func (s *Service) hashed(ctx context.Context, id ID, p Purpose, plain []byte) (S
 }
 
 func (s *Service) register(ctx context.Context, c Caller, d Device) error {
-	err := s.around(ctx, "device.register", d, func() error {
+	err := s.around(ctx, registers, d, func() error {
 		_, err := s.Permits.Use(ctx, c.Session, c.Client, func(p Permit, phones []Device) ([]Device, error) {
 			switch {
 			case p.Account != d.Account || p.Number != d.Number || !p.fits(d.Key):
@@ -202,7 +220,10 @@ func (s *Service) register(ctx context.Context, c Caller, d Device) error {
 			case slices.ContainsFunc(phones, func(o Device) bool { return o.ID == d.ID }):
 				return nil, ErrKeyUsed // the same ticket again: it must not make anything of the phone that is there
 			}
-			return []Device{d}, s.mayRegister(p, phones)
+			if err := s.mayRegister(p, phones, d.Replaced); err != nil {
+				return nil, err
+			}
+			return append([]Device{d}, replaced(phones, d)...), nil
 		})
 		return err
 	})
@@ -210,8 +231,24 @@ func (s *Service) register(ctx context.Context, c Caller, d Device) error {
 		return err
 	}
 	s.count(Registered)
-	s.tell(ctx, notify.PhoneAdded, d, d.Created)
+	kind := notify.PhoneAdded
+	if d.Replaced != "" {
+		s.count(BlockedForGood)
+		kind = notify.PhoneReplaced
+	}
+	s.tell(ctx, kind, d, d.Created)
 	return nil
+}
+
+// replaced is the phone whose place a new one takes, blocked.
+func replaced(phones []Device, by Device) []Device {
+	at := slices.IndexFunc(phones, func(d Device) bool { return d.ID == by.Replaced })
+	if at < 0 {
+		return nil
+	}
+	old := phones[at]
+	old.block(ReasonReplaced, by.Created)
+	return []Device{old}
 }
 
 // Unlock makes a phone usable again that is locked, or whose owner forgot the
@@ -267,7 +304,7 @@ func (s *Service) unlock(ctx context.Context, c Caller, known Device, secret Sec
 			d := phones[at]
 			d.State, d.Reason, d.Password, d.PIN.Wrong = Active, "", secret, 0
 			d.CoolUntil, d.LastUsed = now.Add(s.Settings.CoolDown), hour(now)
-			return []Device{d}, nil
+			return append([]Device{d}, replaced(phones, d)...), nil
 		})
 		return err
 	})

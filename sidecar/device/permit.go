@@ -98,7 +98,7 @@ type Permits interface {
 	// Use takes the permit and runs fn with all the account's phones, in one
 	// transaction that excludes all other changes of this account's phones,
 	// permits and approvals. What fn returns is stored, new or changed, under
-	// the rules of Store.Update; the first of it is returned. An error of fn
+	// the rules of Store.Update, those about other permits included; the first of it is returned. An error of fn
 	// leaves the permit unused. It returns ErrNoPermit, ErrKeyUsed. fn may run
 	// again and must have no other effect.
 	Use(ctx context.Context, sid account.SID, client string, fn func(Permit, []Device) ([]Device, error)) (Device, error)

@@ -41,7 +41,7 @@ func TestWhichDevicePasswordsMayBeChosen(t *testing.T) {
 		"abcdefgha":                   "",
 		"\U0001F40C\U0001F40D longer": "",
 	} {
-		_, err := b.Enrol(t.Context(), b.Caller(), devicetest.Public(p.Key), m, b.Keys.Secret(m, device.ForNewPassword, password))
+		_, err := b.Enrol(t.Context(), b.Caller(), devicetest.Public(p.Key), device.Enrolment{Registration: m, NewPassword: b.Keys.Secret(m, device.ForNewPassword, password)})
 		var weak *device.WeakError
 		switch {
 		case want == "" && err != nil:

@@ -131,9 +131,15 @@ func (s *Service) clearedPerson(ctx context.Context, id account.ID) error {
 	return nil
 }
 
+// registers is the action of a registration in the audit.
+const registers = "device.register"
+
 // around does something to a phone between its two entries in the audit.
 func (s *Service) around(ctx context.Context, action string, d Device, do func() error) error {
 	e := audit.Entry{Action: action, Person: d.Account, Detail: map[string]string{"device": string(d.ID)}}
+	if d.Replaced != "" && action == registers {
+		e.Detail["replaces"] = string(d.Replaced)
+	}
 	return audit.Around(ctx, s.Audit, e, func(outcome *audit.Entry) error {
 		err := do()
 		if err != nil {

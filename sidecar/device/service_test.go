@@ -170,7 +170,7 @@ func TestWhoMayRegister(t *testing.T) {
 				p, m, secret := begun(t, b)
 				must(t, b.PermitFor(t.Context(), devicetest.Public(p.Key), c.kinds...))
 				c.given(b)
-				_, err := b.Enrol(t.Context(), b.Caller(), devicetest.Public(p.Key), m, secret)
+				_, err := b.Enrol(t.Context(), b.Caller(), devicetest.Public(p.Key), device.Enrolment{Registration: m, NewPassword: secret})
 				wantErr(t, err, c.want)
 			}
 		})
@@ -196,7 +196,7 @@ func begun(t *testing.T, b *devicetest.Bench) (devicetest.Phone, device.Message,
 	must(t, b.Permit(t.Context(), device.ByNect))
 	p := devicetest.Phone{Key: b.Next}
 	b.Next = devicetest.NewKey()
-	ticket, err := b.Begin(t.Context(), b.Caller(), devicetest.Public(p.Key))
+	ticket, err := b.Begin(t.Context(), b.Caller(), devicetest.Public(p.Key), "")
 	must(t, err)
 	p.ID = ticket.Device
 	m := p.Message(device.Registration, p.Registration(ticket.Text))
@@ -230,13 +230,13 @@ func TestARegistrationThatWasChanged(t *testing.T) {
 			b := devicetest.NewBench(start)
 			must(t, b.Permit(t.Context(), device.ByNect))
 			p := devicetest.Phone{Key: b.Next}
-			ticket, err := b.Begin(t.Context(), b.Caller(), devicetest.Public(p.Key))
+			ticket, err := b.Begin(t.Context(), b.Caller(), devicetest.Public(p.Key), "")
 			must(t, err)
 			p.ID = ticket.Device
 			payload := p.Registration(ticket.Text)
 			c.payload(payload)
 			m := p.Message(device.Registration, payload)
-			_, err = b.Enrol(t.Context(), b.Caller(), devicetest.Public(p.Key), m, b.Keys.Secret(m, device.ForNewPassword, devicetest.Password))
+			_, err = b.Enrol(t.Context(), b.Caller(), devicetest.Public(p.Key), device.Enrolment{Registration: m, NewPassword: b.Keys.Secret(m, device.ForNewPassword, devicetest.Password)})
 			wantErr(t, err, c.want)
 		})
 	}
@@ -248,11 +248,11 @@ func TestATicketServesItsOwnerAlone(t *testing.T) {
 	key := devicetest.Public(p.Key)
 	other := b.Caller()
 	other.Session = b.Realm.SignIn(devicetest.Erika)
-	_, err := b.Enrol(t.Context(), other, key, m, secret)
+	_, err := b.Enrol(t.Context(), other, key, device.Enrolment{Registration: m, NewPassword: secret})
 	wantErr(t, err, device.ErrTicket)
 	other = b.Caller()
 	other.Client = "webcenter"
-	_, err = b.Enrol(t.Context(), other, key, m, secret)
+	_, err = b.Enrol(t.Context(), other, key, device.Enrolment{Registration: m, NewPassword: secret})
 	wantErr(t, err, device.ErrTicket)
 
 	thief := devicetest.Phone{ID: p.ID, Key: devicetest.NewKey()}
@@ -260,19 +260,19 @@ func TestATicketServesItsOwnerAlone(t *testing.T) {
 	must(t, m.Decode(&payload))
 	stolen := thief.Registration(payload["ticket"].(string))
 	m2 := thief.Message(device.Registration, stolen)
-	_, err = b.Enrol(t.Context(), b.Caller(), devicetest.Public(thief.Key), m2, b.Keys.Secret(m2, device.ForNewPassword, devicetest.Password))
+	_, err = b.Enrol(t.Context(), b.Caller(), devicetest.Public(thief.Key), device.Enrolment{Registration: m2, NewPassword: b.Keys.Secret(m2, device.ForNewPassword, devicetest.Password)})
 	wantErr(t, err, device.ErrTicket)
-	_, err = b.Enrol(t.Context(), b.Caller(), devicetest.Public(thief.Key), m, secret)
+	_, err = b.Enrol(t.Context(), b.Caller(), devicetest.Public(thief.Key), device.Enrolment{Registration: m, NewPassword: secret})
 	wantErr(t, err, device.ErrFactors)
 
 	renamed := devicetest.Phone{ID: device.NewID(), Key: p.Key}
 	m3 := renamed.Message(device.Registration, renamed.Registration(payload["ticket"].(string)))
-	_, err = b.Enrol(t.Context(), b.Caller(), key, m3, b.Keys.Secret(m3, device.ForNewPassword, devicetest.Password))
+	_, err = b.Enrol(t.Context(), b.Caller(), key, device.Enrolment{Registration: m3, NewPassword: b.Keys.Secret(m3, device.ForNewPassword, devicetest.Password)})
 	wantErr(t, err, device.ErrTicket)
 
 	b.Pass(device.PermitLife)
 	must(t, b.Permit(t.Context(), device.ByNect))
-	_, err = b.Enrol(t.Context(), b.Caller(), key, m, secret)
+	_, err = b.Enrol(t.Context(), b.Caller(), key, device.Enrolment{Registration: m, NewPassword: secret})
 	wantErr(t, err, device.ErrTicket)
 }
 
@@ -280,16 +280,16 @@ func TestAWeakPasswordLeavesTicketAndPermit(t *testing.T) {
 	b := devicetest.NewBench(start)
 	p, m, secret := begun(t, b)
 	key := devicetest.Public(p.Key)
-	_, err := b.Enrol(t.Context(), b.Caller(), key, m, b.Keys.Secret(m, device.ForNewPassword, "12345678"))
+	_, err := b.Enrol(t.Context(), b.Caller(), key, device.Enrolment{Registration: m, NewPassword: b.Keys.Secret(m, device.ForNewPassword, "12345678")})
 	wantErr(t, err, device.ErrWeak)
-	_, err = b.Enrol(t.Context(), b.Caller(), key, m, b.Keys.Secret(m, device.ForPassword, devicetest.Password))
+	_, err = b.Enrol(t.Context(), b.Caller(), key, device.Enrolment{Registration: m, NewPassword: b.Keys.Secret(m, device.ForPassword, devicetest.Password)})
 	wantErr(t, err, device.ErrSealed)
-	d, err := b.Enrol(t.Context(), b.Caller(), key, m, secret)
+	d, err := b.Enrol(t.Context(), b.Caller(), key, device.Enrolment{Registration: m, NewPassword: secret})
 	must(t, err)
-	_, err = b.Enrol(t.Context(), b.Caller(), key, m, secret)
+	_, err = b.Enrol(t.Context(), b.Caller(), key, device.Enrolment{Registration: m, NewPassword: secret})
 	wantErr(t, err, device.ErrNoPermit)
 	must(t, b.PermitFor(t.Context(), key, device.ByNect))
-	_, err = b.Enrol(t.Context(), b.Caller(), key, m, secret)
+	_, err = b.Enrol(t.Context(), b.Caller(), key, device.Enrolment{Registration: m, NewPassword: secret})
 	wantErr(t, err, device.ErrKeyUsed)
 	if d.ID != p.ID {
 		t.Errorf("%+v", d)
@@ -497,7 +497,7 @@ func TestAPermitServesTheKeyItWasAskedFor(t *testing.T) {
 	b, p := registered(t)
 	must(t, b.Permit(t.Context(), device.ByNect))
 	thief := devicetest.NewKey()
-	_, err := b.Begin(t.Context(), b.Caller(), devicetest.Public(thief))
+	_, err := b.Begin(t.Context(), b.Caller(), devicetest.Public(thief), "")
 	wantErr(t, err, device.ErrNoPermit)
 	m := p.Message(device.Order, p.Order(device.ToUnlock, ""))
 	secret := b.Keys.Secret(m, device.ForNewPassword, "Ebbe-und-Flut")
@@ -506,10 +506,10 @@ func TestAPermitServesTheKeyItWasAskedFor(t *testing.T) {
 
 	next, m, secret := begun(t, b)
 	must(t, b.PermitFor(t.Context(), devicetest.Public(thief), device.ByNect)) // in place of the one that the ticket rests on
-	_, err = b.Enrol(t.Context(), b.Caller(), devicetest.Public(next.Key), m, secret)
+	_, err = b.Enrol(t.Context(), b.Caller(), devicetest.Public(next.Key), device.Enrolment{Registration: m, NewPassword: secret})
 	wantErr(t, err, device.ErrNoPermit)
 	must(t, b.PermitFor(t.Context(), devicetest.Public(next.Key), device.ByNect))
 	b.Permits = &swapped{b.Permits, func() { must(t, b.PermitFor(t.Context(), devicetest.Public(thief), device.ByNect)) }}
-	_, err = b.Enrol(t.Context(), b.Caller(), devicetest.Public(next.Key), m, secret)
+	_, err = b.Enrol(t.Context(), b.Caller(), devicetest.Public(next.Key), device.Enrolment{Registration: m, NewPassword: secret})
 	wantErr(t, err, device.ErrNoPermit)
 }

@@ -21,8 +21,10 @@ const (
 	PasswordChanged Kind = "password_changed" // a new password by recovery; all logins were ended
 	CardLocked      Kind = "card_locked"      // the card's digits were typed wrongly too often
 	PhoneAdded      Kind = "phone_added"      // a phone was registered
+	PhoneReplaced   Kind = "phone_replaced"   // a phone was registered in the place of another, which was taken out of use
 	PhoneUnlocked   Kind = "phone_unlocked"   // a phone got a new device password by a new identification
 	PhoneLocked     Kind = "phone_locked"     // the device password was wrong too often
+	PhonePINLocked  Kind = "phone_pin_locked" // the PIN of a phone's app was wrong too often
 	PhoneBlocked    Kind = "phone_blocked"    // a phone was taken out of use
 	PhoneRekeyed    Kind = "phone_rekeyed"    // a phone got another key, such as by a new installation of the app
 	PhonePassword   Kind = "phone_password"   // a phone's device password was changed with the old one
@@ -34,7 +36,7 @@ const (
 func Kinds() []Kind {
 	return []Kind{
 		AccountCreated, PasswordChanged, CardLocked,
-		PhoneAdded, PhoneUnlocked, PhoneLocked, PhoneBlocked, PhoneRekeyed, PhonePassword, SessionsEnded, PasswordVoid,
+		PhoneAdded, PhoneReplaced, PhoneUnlocked, PhoneLocked, PhonePINLocked, PhoneBlocked, PhoneRekeyed, PhonePassword, SessionsEnded, PasswordVoid,
 	}
 }
 

@@ -26,7 +26,7 @@ func commands() []command {
 	return []command{
 		{"key", "make a key for a new phone (--base), and say what the login is to be asked with", none, key},
 		{"proof", "make the DPoP header with which the login's code is redeemed (--url)", none, proof},
-		{"enrol", "register this phone (--token, --password, --name)", none, enrol},
+		{"enrol", "register this phone (--token, --password, --name; --replaces another)", none, enrol},
 		{"unlock", "give it another device password after a login (--token, --new)", none, unlock},
 		{"self", "what the server knows of this phone", none, self},
 		{"pin", "set the app's PIN (--password, --new)", none, setPIN},
@@ -66,7 +66,7 @@ func proof(_ context.Context, p *device.Phone, o *options) (any, error) {
 }
 
 func enrol(ctx context.Context, p *device.Phone, o *options) (any, error) {
-	return p.Enrol(ctx, o.token, o.name, o.platform, o.password)
+	return p.Replace(ctx, o.token, o.replaces, device.Owned{Name: o.name, Platform: o.platform, Password: o.password})
 }
 
 func unlock(ctx context.Context, p *device.Phone, o *options) (any, error) {

@@ -92,7 +92,7 @@ func choose(o *options, words []string) (command, error) {
 // options are what the command line says.
 type options struct {
 	state, base, url                      string
-	token, name, platform                 string
+	token, name, platform, replaces       string
 	password, pin, next, code, reason, id string
 	channel, pushToken, mark, before      string
 	wait, limit                           int
@@ -112,6 +112,7 @@ func read(args []string) (*options, []string, error) {
 	f.StringVar(&o.pin, "pin", os.Getenv("DEVICE_PIN"), "PIN of the app ($DEVICE_PIN)")
 	f.StringVar(&o.next, "new", os.Getenv("DEVICE_NEW"), "the new secret of passwd, pin, login-password ($DEVICE_NEW)")
 	f.StringVar(&o.name, "name", "Telefon", "name of this phone")
+	f.StringVar(&o.replaces, "replaces", "", "id of the person's phone whose place this one takes")
 	f.StringVar(&o.platform, "platform", "other", "android, ios or other")
 	f.StringVar(&o.code, "code", "", "match code as shown on the other screen")
 	f.StringVar(&o.reason, "reason", "", "of a denial: by_person or not_me")

@@ -123,13 +123,13 @@ func (b *Bench) PermitFor(ctx context.Context, key device.Key, kinds ...string) 
 // Register registers a phone as an app does, with the permit that is there.
 func (b *Bench) Register(ctx context.Context) (Phone, error) {
 	p := Phone{Key: b.Next}
-	t, err := b.Begin(ctx, b.Caller(), Public(p.Key))
+	t, err := b.Begin(ctx, b.Caller(), Public(p.Key), "")
 	if err != nil {
 		return p, err
 	}
 	p.ID = t.Device
 	m := p.Message(device.Registration, p.Registration(t.Text))
-	_, err = b.Enrol(ctx, b.Caller(), Public(p.Key), m, b.Keys.Secret(m, device.ForNewPassword, Password))
+	_, err = b.Enrol(ctx, b.Caller(), Public(p.Key), device.Enrolment{Registration: m, NewPassword: b.Keys.Secret(m, device.ForNewPassword, Password)})
 	if err == nil {
 		b.Next = NewKey()
 	}

@@ -252,6 +252,9 @@ func (s *Store) all(p device.Permit, after []device.Device) error {
 			s.phones = was
 			return err
 		}
+		if s.phones[d.ID].State == device.Active && d.State != device.Active {
+			s.unvouch(d.Account)
+		}
 		s.put(d)
 	}
 	s.makeRoom(p.Account)

@@ -69,6 +69,7 @@ func suite() map[string]func(*testing.T, *world) {
 		"a newer permit takes the older one's place":      newerPermit,
 		"one proof gives one permit":                      oneProof,
 		"a permit by a phone ends with a phone":           voucherEnds,
+		"a phone that is replaced takes permits with it":  replacedVoucherEnds,
 		"an error leaves the permit":                      errorLeavesPermit,
 		"of parallel uses of a permit one succeeds":       parallelUses,
 		"a permit serves its person alone":                servesItsPerson,
@@ -312,6 +313,31 @@ func voucherEnds(t *testing.T, w *world) {
 			_, err = w.Look(t.Context(), sid, "app")
 			must(t, err)
 		}
+	}
+}
+
+// replacedVoucherEnds: a phone that ends by the use of a permit ends as any
+// other way.
+func replacedVoucherEnds(t *testing.T, w *world) {
+	old := w.phone()
+	w.register(t, old)
+	byPhone := w.permit("by-phone")
+	byPhone.Kinds = []string{device.ByPhone}
+	must(t, w.Give(t.Context(), byPhone))
+	blocked := old
+	block(&blocked, w.clock())
+	next := w.phone()
+	next.Replaced = old.ID
+	w.register(t, next, blocked)
+	_, err := w.Look(t.Context(), "by-phone", "app")
+	wantErr(t, err, device.ErrNoPermit)
+	got, err := w.Get(t.Context(), old.ID)
+	must(t, err)
+	if diff := cmp.Diff(blocked, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if got, err = w.Get(t.Context(), next.ID); err != nil || got != next {
+		t.Errorf("%+v, %v", got, err)
 	}
 }
 

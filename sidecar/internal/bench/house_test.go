@@ -123,13 +123,13 @@ func (h *house) register(ctx context.Context, p *person) error {
 	if err != nil {
 		return err
 	}
-	ticket, err := h.devices.Begin(ctx, caller, devicetest.Public(p.phone.Key))
+	ticket, err := h.devices.Begin(ctx, caller, devicetest.Public(p.phone.Key), "")
 	if err != nil {
 		return err
 	}
 	p.phone.ID = ticket.Device
 	m := p.phone.Message(device.Registration, p.phone.Registration(ticket.Text))
-	_, err = h.devices.Enrol(ctx, caller, devicetest.Public(p.phone.Key), m, h.seal(m, device.ForNewPassword))
+	_, err = h.devices.Enrol(ctx, caller, devicetest.Public(p.phone.Key), device.Enrolment{Registration: m, NewPassword: h.seal(m, device.ForNewPassword)})
 	return err
 }
 

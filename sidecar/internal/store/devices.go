@@ -107,15 +107,21 @@ func (s devices) Update(ctx context.Context, id device.ID, fn func(*device.Devic
 		if err := s.save(ctx, tx, before, d); err != nil {
 			return err
 		}
-		if before.State == device.Active && d.State != device.Active {
-			return permits(s).unvouch(ctx, tx, d.Account)
-		}
-		return nil
+		return s.ended(ctx, tx, before, d)
 	})
 	if err != nil {
 		return device.Device{}, err
 	}
 	return d, nil
+}
+
+// ended uses up what rests on the word of a phone, if this one is no longer
+// good.
+func (s devices) ended(ctx context.Context, tx *sql.Tx, before, after device.Device) error {
+	if before.State != device.Active || after.State == device.Active {
+		return nil
+	}
+	return permits(s).unvouch(ctx, tx, after.Account)
 }
 
 // locked returns a phone after it has taken the lock of its account.

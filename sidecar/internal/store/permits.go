@@ -205,6 +205,9 @@ func (s devices) saveAll(ctx context.Context, tx *sql.Tx, p device.Permit, befor
 		if err := s.save(ctx, tx, old, d); err != nil {
 			return err
 		}
+		if err := s.ended(ctx, tx, old, d); err != nil {
+			return err
+		}
 	}
 	if kept <= device.MaxKept {
 		return nil

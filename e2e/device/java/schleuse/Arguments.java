@@ -16,7 +16,7 @@ import java.util.Set;
 /** The command line: a command, perhaps an id, and {@code --name value}. */
 final class Arguments {
     private static final Set<String> FLAGS = Set.of("--not-me", "--biometric");
-    private static final Set<String> OPTIONS = Set.of("--state", "--connect-to", "--base", "--url", "--name", "--platform",
+    private static final Set<String> OPTIONS = Set.of("--state", "--connect-to", "--base", "--url", "--replaces", "--name", "--platform",
             "--token-file", "--password-file", "--new-password-file", "--login-password-file", "--pin-file",
             "--code", "--wait", "--mark");
 

@@ -13,7 +13,7 @@ import java.security.GeneralSecurityException;
  * <pre>
  * key          [--base URL]
  * proof        --url TOKEN-ENDPOINT
- * enrol        --token-file F --name NAME [--platform other] --password-file F
+ * enrol        --token-file F --name NAME [--platform other] [--replaces ID] --password-file F
  * set-pin      --password-file F --pin-file F
  * open         --pin-file F | --biometric
  * inbox        [--wait SECONDS] [--mark MARK]
@@ -136,7 +136,8 @@ public final class Main {
         }
         try (Secret word = arguments.secret("--password-file")) {
             return phone.enrol(arguments.token(), arguments.required("--name"),
-                    arguments.optional("--platform", "other"), word);
+                    arguments.optional("--platform", "other"),
+                    arguments.optional("--replaces", null), word);
         }
     }
 

@@ -65,17 +65,19 @@ public final class Phone {
      * Registers the phone (§7.2). The person has just logged in, asked with {@link #asks}. On Android the key's
      * alias is kept before that: the login may take long, and an answer may be lost.
      *
+     * @param replaces the phone of the person whose place this one takes, or null
      * @return the device
      */
-    public JsonObject enrol(String token, String name, String platform, Secret password)
+    public JsonObject enrol(String token, String name, String platform, String replaces, Secret password)
             throws IOException, GeneralSecurityException, ProblemException {
-        JsonObject room = calls.send(key, Calls.Call.of("POST", "/enrolments", new JsonObject()).withToken(token));
+        Calls.Call begin = Calls.Call.of("POST", "/enrolments", instead(new JsonObject(), replaces));
+        JsonObject room = calls.send(key, begin.withToken(token));
         id = checked(room.string("device_id"));
         sealer = new Sealer(room.object("seal_key"));
         String ticket = room.string("ticket");
         Sealed registration = to -> {
             String message = orders().registration(key, ticket, name, platform);
-            return new JsonObject()
+            return instead(new JsonObject(), replaces)
                     .with("registration", message)
                     .with("new_password", to.seal(id, Sealer.NEW_PASSWORD, message, password));
         };
@@ -84,6 +86,10 @@ public final class Phone {
         } catch (IOException lost) {
             return registered(token, registration);
         }
+    }
+
+    private static JsonObject instead(JsonObject body, String replaces) {
+        return replaces == null ? body : body.with("replaces", checked(replaces));
     }
 
     private JsonObject registered(String token, Sealed registration)

@@ -31,9 +31,17 @@ type ticketOut struct {
 	ExpiresIn int       `json:"expires_in"`
 }
 
+type beginIn struct {
+	Replaces *string `json:"replaces"`
+}
+
 // begin gives a ticket (device/PROTOCOL.md section 7.2).
-func (a *desk) begin(r *http.Request, n newcomer, _ struct{}) (api.Reply, error) {
-	t, err := a.Devices.Begin(r.Context(), n.Caller, n.key)
+func (a *desk) begin(r *http.Request, n newcomer, in beginIn) (api.Reply, error) {
+	replaces, err := other(in.Replaces)
+	if err != nil {
+		return api.Reply{}, err
+	}
+	t, err := a.Devices.Begin(r.Context(), n.Caller, n.key, replaces)
 	if err != nil {
 		return api.Reply{}, err
 	}
@@ -43,6 +51,7 @@ func (a *desk) begin(r *http.Request, n newcomer, _ struct{}) (api.Reply, error)
 type enrolIn struct {
 	Registration string         `json:"registration"`
 	NewPassword  jsontext.Value `json:"new_password"`
+	Replaces     *string        `json:"replaces"`
 }
 
 func (a *desk) enrol(r *http.Request, n newcomer, in enrolIn) (api.Reply, error) {
@@ -54,11 +63,27 @@ func (a *desk) enrol(r *http.Request, n newcomer, in enrolIn) (api.Reply, error)
 	if err != nil {
 		return api.Reply{}, err
 	}
-	d, err := a.Devices.Enrol(r.Context(), n.Caller, n.key, m, password)
+	replaces, err := other(in.Replaces)
+	if err != nil {
+		return api.Reply{}, err
+	}
+	d, err := a.Devices.Enrol(r.Context(), n.Caller, n.key, device.Enrolment{Registration: m, NewPassword: password, Replaces: replaces})
 	if err != nil {
 		return api.Reply{}, err
 	}
 	return api.Reply{Status: http.StatusCreated, Body: a.selfOf(d)}, nil
+}
+
+// other reads which phone is to be replaced; none is named by leaving it out.
+func other(named *string) (device.ID, error) {
+	if named == nil {
+		return "", nil
+	}
+	id, err := device.ParseID(*named)
+	if err != nil {
+		return "", device.ErrNoDevice
+	}
+	return id, nil
 }
 
 type unlockIn struct {

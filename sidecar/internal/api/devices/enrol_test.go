@@ -105,6 +105,38 @@ func TestWhoMayRegister(t *testing.T) {
 	}
 }
 
+func TestAPhoneIsReplaced(t *testing.T) {
+	w := newWorld(t)
+	old := w.enrolled()
+	w.service.Settings.Limit = 2 // there was one before
+	sid := w.Realm.SignIn(erika)
+	token, p := w.token(erika, sid, nil), w.blank()
+	w.permit(p, sid)
+	_, err := p.Begin(t.Context(), token)
+	w.refused(err, "device_limit")
+	said := phones.Owned{Name: "Neues", Platform: "ios", Password: password}
+	for _, id := range []string{"x", string(device.NewID())} {
+		_, err = p.Replace(t.Context(), token, id, said)
+		w.refused(err, "not_found")
+	}
+	self, err := p.Replace(t.Context(), token, old.ID, said)
+	if err != nil || self.State != "active" {
+		t.Fatalf("%+v, %v", self, err)
+	}
+	_, err = old.Self(t.Context())
+	w.refused(err, "device_unknown")
+	w.ok(p.SetPIN(t.Context(), password, pin))
+	w.open(p)
+	all, err := p.Devices(t.Context())
+	w.ok(err)
+	if len(all) != 3 || all[0].ID != self.ID || all[1].State != "blocked" || all[2].State != "active" {
+		t.Errorf("%+v", all)
+	}
+	if kinds := w.notices.kinds(); kinds != "phone_added phone_replaced" {
+		t.Errorf("told %q", kinds)
+	}
+}
+
 func TestTokensThatRegisterNoPhone(t *testing.T) {
 	w := newWorld(t)
 	sid := w.Realm.SignIn(erika)
