@@ -1,18 +1,13 @@
 package e2e_test
 
 import (
-	"net/url"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/schleuse/schleuse/e2e/browser"
 	"github.com/schleuse/schleuse/e2e/device"
-	"github.com/schleuse/schleuse/e2e/handset"
-	"github.com/schleuse/schleuse/e2e/play"
-	"github.com/schleuse/schleuse/e2e/stage"
 	"github.com/schleuse/schleuse/e2e/webcenter"
-	"github.com/schleuse/schleuse/sidecar/client"
 )
 
 // What the WebCenter asks and says.
@@ -201,63 +196,4 @@ func TestAnApplicationWithADocument(t *testing.T) {
 	g.must(g.Press("Adresse ändern"))
 	g.asked("Bitte prüfen Sie Ihre Angaben")
 	g.looksGood("change-mistakes")
-}
-
-// TestTheDemosPhoneIsOne: the page that plays the app registers itself, shows
-// what waits and answers it.
-func TestTheDemosPhoneIsOne(t *testing.T) {
-	u := openAnnexe(t).identifiedCustomer(t)
-	home := theDemosPhone(t, u)
-	g := u.guest(t, browser.Profile{})
-	g.must(g.Go(home))
-	g.asked("Telefon der Demo")
-	g.looksGood("phone-of-the-demo")
-
-	page, err := u.browser.Open(t.Context(), home)
-	if err == nil {
-		page, err = u.browser.Submit(t.Context(), page.Forms()[0], nil)
-	}
-	for err == nil && page.Title() != "Wählen Sie ein Passwort für das Gerät" {
-		page, err = u.answers(page)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	page = submit(t, u.browser, page, "password", url.Values{"password": {devicePassword}})
-	if page.Title() != "Es wartet nichts auf Sie" {
-		t.Fatalf("registered, at %q: %s", page.Title(), page.Text())
-	}
-	asked, err := u.backend().Ask(t.Context(), u.address("Am Deich 3"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	page, err = u.browser.Open(t.Context(), home)
-	if err != nil || !strings.Contains(page.Text(), "Am Deich 3") {
-		t.Fatalf("the phone shows %s, %v", page.Text(), err)
-	}
-	page = submit(t, u.browser, page, "code", url.Values{"decision": {"approve"}, "code": {asked.MatchCode}, "password": {"nicht-das-Wort-1"}})
-	if !strings.Contains(page.Text(), "passt nicht") {
-		t.Fatalf("a wrong device password: %s", page.Text())
-	}
-	submit(t, u.browser, page, "code", url.Values{"decision": {"approve"}, "code": {asked.MatchCode}, "password": {devicePassword}})
-	if got, err := u.backend().Read(t.Context(), asked.ID); err != nil || got.State != client.Approved {
-		t.Errorf("%+v, %v", got, err)
-	}
-}
-
-// theDemosPhone serves it, and returns its address.
-func theDemosPhone(t *testing.T, u *appUser) string {
-	t.Helper()
-	ports, err := stage.FreePorts()
-	if err != nil {
-		t.Fatal(err)
-	}
-	origin := stage.Loopback(ports.Home())
-	phone := handset.New(handset.Settings{
-		Issuer: realmURL(), Base: theatre.Ports.GateURL() + "/schleuse/device/v1", URL: origin, HTTP: u.visitor().HTTPClient(),
-	})
-	if err := play.Serve(t.Context(), ports.Home(), phone); err != nil {
-		t.Fatal(err)
-	}
-	return origin + handset.Path
 }

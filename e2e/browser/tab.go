@@ -90,6 +90,18 @@ func (t *Tab) Press(words string) error {
 	return t.find("another page after pressing "+words, "!window.pageBeforePress && document.readyState === 'complete'")
 }
 
+// Tap clicks the button or link that begins with these words, on a page that
+// changes itself and is not left.
+func (t *Tab) Tap(words string) error {
+	return t.find("button or link "+words, fmt.Sprintf(`(() => {
+		const wanted = %s;
+		const found = [...document.querySelectorAll('button, a[href], label')].find(e => e.innerText.trim().startsWith(wanted));
+		if (!found) return false;
+		found.click();
+		return true;
+	})()`, quoted(words)))
+}
+
 // Choose selects a value in the list with this label or name.
 func (t *Tab) Choose(list, value string) error {
 	if err := t.Focus(list); err != nil {

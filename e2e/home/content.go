@@ -1,9 +1,6 @@
 package home
 
-import (
-	"github.com/schleuse/schleuse/e2e/handset"
-	"github.com/schleuse/schleuse/e2e/stage"
-)
+import "github.com/schleuse/schleuse/e2e/stage"
 
 // DemoContent is what the demo of this block of ports has to offer.
 func DemoContent(ports stage.Ports) Content {
@@ -14,7 +11,7 @@ func DemoContent(ports stage.Ports) Content {
 			{"WebCenter, durch die Schleuse", site},
 			{"Postfach im WebCenter", ports.SiteURL() + "/postfach/"},
 			{"Was das WebCenter über einen weiß", ports.SiteURL() + "/profil"},
-			{"Telefon der Demo, solange es keine App gibt", phoneURL(ports)},
+			{"Kunden-App, das Telefon neben dem WebCenter", ports.AppURL() + "/"},
 			{"Adresse ändern im WebCenter, mit Zustimmung auf dem Telefon", ports.SiteURL() + "/adresse"},
 			{"Nect, nachgestellt, mit Schaltern für jede Störung", ports.NectURL() + "/"},
 			{"Briefe, die unterwegs sind", ports.HomeURL() + "/letters"},
@@ -60,24 +57,25 @@ func newcomer(ports stage.Ports) Role {
 	}
 }
 
-// phoneURL is on 127.0.0.1, where the Kunden-App's redirect URI is.
-func phoneURL(ports stage.Ports) string { return stage.Loopback(ports.Home()) + handset.Path }
-
 func phoneOwner(ports stage.Ports) Role {
 	return Role{
 		Title: "Kundin mit Telefon",
-		What:  "Hanna ist schon ausgewiesen. Sie trägt ein Telefon ein und stimmt damit einer Änderung zu.",
-		Start: phoneURL(ports),
+		What:  "Hanna ist schon ausgewiesen. Sie meldet in der Kunden-App ihr Smartphone an und bestätigt damit eine Änderung.",
+		Start: ports.AppURL() + "/",
+		Phone: true,
 		Typed: []Typed{
 			{"Versichertennummer", stage.Hanna.Number},
 			{"Passwort", stage.Hanna.Password},
 			{"Bei Nect, nachgestellt: Wer weist sich aus?", stage.Hanna.Name},
 			{"Geräte-Passwort, zum Beispiel", "Mein-Geraete-Wort-7"},
+			{"PIN der App, zum Beispiel", "462913"},
 		},
 		Expect: []string{
-			"Für ein Telefon weist sich auch aus, wer es schon einmal getan hat.",
-			"Im WebCenter ändert sie unter " + ports.SiteURL() + "/adresse ihre Adresse. Geändert wird erst, wenn sie auf dem Telefon zustimmt.",
-			"Das Telefon gibt es auch auf der Kommandozeile: go run ./e2e/cmd/device --help.",
+			"Die App öffnet sich in einem Fenster, so groß wie ein Telefon, neben dem WebCenter.",
+			"Für ein Smartphone weist sich auch aus, wer es schon einmal getan hat.",
+			"Im WebCenter ändert sie unter " + ports.SiteURL() + "/adresse ihre Adresse. Geändert wird erst, wenn sie in der App zustimmt.",
+			"In der App ändert sie ihre Adresse auch selbst, dann ohne Zahl vom anderen Bildschirm.",
+			"Ein Telefon gibt es auch auf der Kommandozeile: go run ./e2e/cmd/device --help.",
 		},
 	}
 }

@@ -9,11 +9,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/schleuse/schleuse/e2e/handset"
 	"github.com/schleuse/schleuse/e2e/stage"
 )
 
-//go:embed pages/*.html
+//go:embed pages/*.html pages/*.js
 var pages embed.FS
 
 // Role is somebody whom the visitor may be.
@@ -21,6 +20,7 @@ type Role struct {
 	Title  string   `json:"title"`
 	What   string   `json:"what"`  // what will be seen
 	Start  string   `json:"start"` // where it begins
+	Phone  bool     `json:"phone"` // begins on a phone and not in a browser
 	Typed  []Typed  `json:"typed"` // what to type, in order
 	Expect []string `json:"expect"`
 }
@@ -55,9 +55,9 @@ type Content struct {
 type Home struct {
 	Content
 	Tail func(context.Context) ([]Entry, error) // the audit's latest entries, newest first
-	// Letters and Mail show what would come by post, at /letters and /mail, and
-	// Phone is a phone, where package handset says; may be nil.
-	Letters, Mail, Phone http.Handler
+	// Letters and Mail show what would come by post, at /letters and /mail; may
+	// be nil.
+	Letters, Mail http.Handler
 
 	mu      sync.Mutex
 	entries []Entry
@@ -80,9 +80,8 @@ func (h *Home) Handler() http.Handler {
 		entries, err := h.tail(r.Context())
 		render(w, templates, "live.html", liveView{Chambers: Chambers(entries), Entries: entries, Problem: err})
 	})
-	for path, shown := range map[string]http.Handler{
-		"GET /letters": h.Letters, "GET /mail": h.Mail, handset.Path: h.Phone, handset.Path + "/": h.Phone, "GET " + handset.Callback: h.Phone,
-	} {
+	mux.HandleFunc("GET /phone.js", func(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, pages, "pages/phone.js") })
+	for path, shown := range map[string]http.Handler{"GET /letters": h.Letters, "GET /mail": h.Mail} {
 		if shown != nil {
 			mux.Handle(path, shown)
 		}

@@ -55,7 +55,7 @@ func TestThePageSaysWhatToType(t *testing.T) {
 	ports := stage.PortsFrom(18000)
 	body := get(t, &home.Home{Content: home.DemoContent(ports)}, "/")
 	for _, want := range []string{
-		"Kundin mit Konto", "Neuer Kunde", "Kundin mit Telefon", stage.Hanna.Number, "http://127.0.0.1:18003/phone", "Dieb", "Mitarbeiterin",
+		"Kundin mit Konto", "Neuer Kunde", "Kundin mit Telefon", stage.Hanna.Number, `href="http://app.localhost:18004/" data-phone`, "Dieb", "Mitarbeiterin",
 		stage.Anna.Number, stage.Anna.Password, stage.Anna.Digits, stage.Sabine.Number,
 		ports.SiteURL(), ports.PartnerURL(),
 	} {

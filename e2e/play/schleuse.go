@@ -155,7 +155,7 @@ func (p *Play) write(spec Spec) (config string, err error) {
 	err = parsed.Execute(&out, map[string]any{
 		"Port": spec.Port, "Internal": spec.Internal, "Store": spec.Store, "Dir": spec.Dir, "Mode": spec.Mode,
 		"Since": spec.Since, "KeycloakURL": spec.KeycloakURL, "Realm": spec.Realm, "GateURL": p.Ports.GateURL() + spec.Path, "SiteURL": p.Ports.SiteURL(),
-		"PartnerURL": p.Ports.PartnerURL(), "UpstreamURL": spec.UpstreamURL,
+		"PartnerURL": p.Ports.PartnerURL(), "AppURL": p.Ports.AppURL(), "UpstreamURL": spec.UpstreamURL,
 		"NectURL": spec.NectURL, "Mail": p.Ports.Mail(), "CoolDown": spec.CoolDown,
 	})
 	if err != nil {

@@ -161,7 +161,7 @@ func (a *app) execute(content []byte, entry Entry) error {
 		r = newRecord()
 	}
 	if a.Journal != "" {
-		if err := entry.write(a.Journal); err != nil {
+		if err := entry.Write(a.Journal); err != nil {
 			return err
 		}
 	}

@@ -23,8 +23,8 @@ type Entry struct {
 	Receipt  string      `json:"receipt"`  // the receipt itself
 }
 
-// write appends the entry to the file, which is on the disk when it returns.
-func (e Entry) write(file string) error {
+// Write appends the entry to the file, which is on the disk when it returns.
+func (e Entry) Write(file string) error {
 	text, err := json.Marshal(e)
 	if err != nil {
 		return err

@@ -15,7 +15,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/schleuse/schleuse/e2e/handset"
 	"github.com/schleuse/schleuse/e2e/home"
 	"github.com/schleuse/schleuse/e2e/mailbox"
 	"github.com/schleuse/schleuse/e2e/nect"
@@ -83,10 +82,6 @@ func perform(ctx context.Context, set *play.Play, begun time.Time) error {
 	content := home.DemoContent(set.Ports)
 	page := &home.Home{
 		Content: content, Mail: mail, Letters: home.Letters(os.DirFS(filepath.Join(set.Dir, play.LettersFolder))),
-		Phone: handset.New(handset.Settings{
-			Issuer: set.Ports.GateURL() + "/realms/" + stage.Realm, Base: set.Ports.GateURL() + "/schleuse/device/v1",
-			URL: stage.Loopback(set.Ports.Home()), HTTP: visitor.New().HTTPClient(),
-		}),
 		Tail: func(ctx context.Context) ([]home.Entry, error) { return tail(ctx, set, schleuse) },
 	}
 	if err := open(ctx, set, page); err != nil {
@@ -114,13 +109,20 @@ func identify(ctx context.Context, ports stage.Ports, schleuse *play.Schleuse) e
 	return err
 }
 
-// open serves the partner portal and the home page.
+// open serves the partner portal, the Kunden-App and the home page.
 func open(ctx context.Context, set *play.Play, page *home.Home) error {
 	portal := partner.New(partner.Settings{
 		Issuer: set.Ports.GateURL() + "/realms/" + stage.Realm, ClientID: "partnerportal", Secret: stage.PartnerSecret,
 		URL: set.Ports.PartnerURL(), HTTP: visitor.New().HTTPClient(),
 	})
 	if err := play.Serve(ctx, set.Ports.Partner(), portal); err != nil {
+		return err
+	}
+	app, err := set.App(visitor.New().HTTPClient().Transport, filepath.Join(set.Dir, play.AppJournalFile))
+	if err != nil {
+		return err
+	}
+	if err := play.Serve(ctx, set.Ports.App(), app); err != nil {
 		return err
 	}
 	return play.Serve(ctx, set.Ports.Home(), page.Handler())
@@ -130,7 +132,7 @@ func open(ctx context.Context, set *play.Play, page *home.Home) error {
 func tell(set *play.Play, content home.Content, took time.Duration) error {
 	everything := map[string]any{
 		"home": set.Ports.HomeURL(), "gate": set.Ports.GateURL(), "webcenter": set.Ports.SiteURL(),
-		"partnerportal": set.Ports.PartnerURL(), "internal": stage.Loopback(set.Ports.Internal()),
+		"app": set.Ports.AppURL(), "partnerportal": set.Ports.PartnerURL(), "internal": stage.Loopback(set.Ports.Internal()),
 		"journal":  filepath.Join(set.Dir, play.JournalFile),
 		"keycloak": map[string]string{"url": set.Keycloak.URL, "realm": stage.Realm, "admin": stage.AdminName, "password": stage.AdminPassword},
 		"roles":    content.Roles, "links": content.Links, "people": content.People,

@@ -1,0 +1,83 @@
+/** Registers this phone, after a login with a proof. @module */
+
+import { isProblem } from '../../protocol/problem.js';
+import { h, p, ul } from '../dom.js';
+import { form } from '../form.js';
+import { moment, t } from '../texts.js';
+import { setPin } from './pin.js';
+import { newPassword, rules } from './secrets.js';
+
+/**
+ * @param {import('../app.js').App} app
+ * @returns {Promise<import('../app.js').Screen>}
+ */
+export async function register(app) {
+  const ticket = await begun(app);
+  if (!ticket) return setPin(app, { why: 'missing' });
+  const min = ticket.policy.password_min;
+  return {
+    title: t('register.title'),
+    content: [form({
+      submit: t('register.submit'),
+      fields: [
+        {
+          name: 'name', label: t('register.name'), hint: t('register.name.hint'), value: t('register.name.value'),
+          check: (name) => (name.trim() ? '' : t('register.empty')),
+        },
+        ...replacing(ticket.devices ?? []),
+        ...newPassword({ label: t('register.password'), hint: t('register.password.hint'), min }),
+      ],
+      buttons: (send) => h('div', {}, h('h2', {}, t('register.rules')), ul(rules(min)), send),
+      act: async ({ name, next, replaces }) => {
+        const chosen = { name: name.trim().slice(0, ticket.policy.name_max), password: next, replaces: replaces || undefined };
+        adopt(app, await app.phone.register(await app.login.token(), ticket.ticket, chosen));
+        await app.keep({ id: app.phone.id });
+        app.say(t('register.done'));
+        await app.start(setPin, { why: 'new', password: next });
+      },
+    })],
+  };
+}
+
+/**
+ * Asks for a ticket. A key that was registered before, by a call whose answer
+ * was lost, is this phone's already: null.
+ * @param {import('../app.js').App} app
+ */
+async function begun(app) {
+  try {
+    return await app.phone.begin(await app.login.token());
+  } catch (error) {
+    if (!isProblem(error, 'key_in_use')) throw error;
+    adopt(app, await app.phone.self());
+    await app.keep({ id: app.phone.id });
+    return null;
+  }
+}
+
+/** @param {import('../app.js').App} app @param {any} self */
+function adopt(app, self) {
+  app.self = self;
+  app.phone.id = self.id;
+}
+
+/**
+ * Which of the person's phones this one replaces.
+ * @param {{id: string, name: string, last_used_at?: string}[]} devices
+ * @returns {import('../form.js').Field[]}
+ */
+function replacing(devices) {
+  if (devices.length === 0) return [];
+  const options = devices.map(({ id, name, last_used_at: used }) => ({
+    value: id, text: t('register.replaces.one', { name, when: moment(used) || '–' }),
+  }));
+  return [{
+    name: 'replaces', label: t('register.replaces'), hint: t('register.replaces.hint'), kind: 'choice', value: '',
+    options: [{ value: '', text: t('register.replaces.none') }, ...options],
+  }];
+}
+
+/** @param {any} self @returns {Node | null} what a new phone may not do yet */
+export function cooling(self) {
+  return self?.cool_until ? p(t('register.cooling', { until: moment(self.cool_until) }), 'note') : null;
+}
