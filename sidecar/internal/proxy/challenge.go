@@ -3,9 +3,9 @@ package proxy
 import (
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/schleuse/schleuse/sidecar/fault"
+	"github.com/schleuse/schleuse/sidecar/internal/relying"
 )
 
 // challenge answers a request without a session: a navigation goes to the
@@ -13,7 +13,7 @@ import (
 // gets 401, since it could not follow a login.
 func (s *Site) challenge(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
-	if !navigates(r) {
+	if !relying.Navigates(r) {
 		s.Metrics.request(s.Settings.Name, "unauthenticated")
 		w.Header().Set("WWW-Authenticate", s.bearer(r))
 		s.Pages.Error(w, r, fault.New(fault.Unauthenticated, "signed_out", nil))
@@ -39,22 +39,6 @@ func (s *Site) bearer(r *http.Request) string {
 		challenge += `, error="invalid_token", error_description="the session has ended"`
 	}
 	return challenge
-}
-
-// navigates reports whether a person waits for a page in a browser (Fetch
-// Metadata; without it, by what older browsers send).
-func navigates(r *http.Request) bool {
-	h := r.Header
-	if h.Get("X-Requested-With") != "" || h.Get("Upgrade") != "" {
-		return false
-	}
-	if h.Get("Sec-Purpose") != "" || h.Get("Purpose") == "prefetch" {
-		return false // nobody waits yet
-	}
-	if mode := h.Get("Sec-Fetch-Mode"); mode != "" {
-		return mode == "navigate"
-	}
-	return strings.Contains(strings.ToLower(h.Get("Accept")), "text/html")
 }
 
 // referrer returns the page of this site that a form stood on, to go back to.

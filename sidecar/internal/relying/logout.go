@@ -51,6 +51,15 @@ func (rp *Party) logout(w http.ResponseWriter, r *http.Request) error {
 	return rp.endAtProvider(w, r, x.IDToken)
 }
 
+// Leave ends a session here alone and takes it from the browser.
+func (rp *Party) Leave(w http.ResponseWriter, r *http.Request, e *Entry) error {
+	if _, err := rp.end(r.Context(), Match{ID: &e.ID}, "logout"); err != nil {
+		return err
+	}
+	setCookie(w, rp.Settings.SessionCookie, "", -1)
+	return nil
+}
+
 // endAtProvider ends the provider's session. One that takes our word does it
 // then, so that closing the browser now is as good as waiting; any
 // other wants to see the browser, which a page sends there.
