@@ -107,15 +107,34 @@ func texts(what string, by map[string]string) error {
 // showable reports whether a text is shown as it reads: valid UTF-8 without
 // control characters (C0, C1, line and paragraph separators) and without
 // formatting ones, among them those that turn the direction of writing (Unicode
-// TR 36 section 2.10), and without what leaves no trace on a screen.
+// TR 36 section 2.10), without what leaves no trace on a screen, and without
+// blanks that push the rest out of sight.
 func showable(s string) bool {
-	return utf8.ValidString(s) && strings.IndexFunc(s, hidden) < 0
+	return utf8.ValidString(s) && strings.IndexFunc(s, hidden) < 0 && !gapped(s)
 }
 
+// hidden reports what is not drawn, or drawn by each phone as it likes: private
+// and unassigned code points among it.
 func hidden(r rune) bool {
 	const emptyBraille = '\u2800' // looks like a blank, and is a symbol
-	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) ||
+	return !unicode.IsGraphic(r) || unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) ||
 		r == unicode.ReplacementChar || r == emptyBraille
+}
+
+// maxBlanks is how many blanks may stand beside one another, of whatever width.
+const maxBlanks = 3
+
+func gapped(s string) bool {
+	blanks := 0
+	for _, r := range s {
+		if blanks++; !unicode.Is(unicode.Zs, r) {
+			blanks = 0
+		}
+		if blanks > maxBlanks {
+			return true
+		}
+	}
+	return false
 }
 
 // fieldFaults returns all that is wrong with the fields of a request for the
@@ -133,7 +152,7 @@ func (a Action) fieldFaults(values map[string]string) (out []Fault) {
 		case len(value) > MaxValue:
 			out = append(out, Fault{at, fmt.Sprintf("is over %d bytes", MaxValue)})
 		case !showable(value):
-			out = append(out, Fault{at, "has control or formatting characters, or is not UTF-8"})
+			out = append(out, Fault{at, "has what is not shown as it reads: control or formatting characters, more than three blanks in a row, or no UTF-8"})
 		}
 	}
 	if total > MaxValues {

@@ -27,6 +27,7 @@ const maxWrongCodes = 3
 // same answer again gives the same. Not decided is: device.ErrFactors (wrong
 // signature or password), device.ErrLocked, ErrBlocked, ErrSealed, ErrOther,
 // ErrMatchCode, ErrCooling (*Cooling), device.ErrNotCleared. Decided before: ErrOver (*Over).
+// After an error of NotMe it is denied, and the same answer is to come again.
 func (s *Service) Answer(ctx context.Context, dev device.ID, id ID, raw string, password device.Sealed) (Approval, error) {
 	d, err := s.phone(ctx, dev)
 	if err != nil {
@@ -47,31 +48,30 @@ func (s *Service) Answer(ctx context.Context, dev device.ID, id ID, raw string, 
 	if w.reason != Malformed && w.request != hashText(a.Issued[dev]) {
 		return Approval{}, s.refuse(ctx, a, d, ErrOther)
 	}
-	if w.reason != "" {
-		return s.deny(ctx, d, id, w.reason)
+	if w.reason == "" {
+		return s.approve(ctx, d, a, answer{m, w, password})
 	}
-	return s.approve(ctx, d, a, answer{m, w, password})
+	var undone error
+	if w.reason == NotMe {
+		undone = s.notMe(ctx, d, id)
+	}
+	// A denial waits for nothing; that the rest failed is told after it.
+	a, err = s.deny(ctx, d, id, w.reason)
+	if undone != nil {
+		return Approval{}, undone
+	}
+	return a, err
 }
 
-// SaidNotMe reports whether raw is the denial "das war ich nicht", whole and
-// signed by the phone, about exactly the bytes that this phone was handed. That
-// the request is over is of no matter: somebody asked who is not the person. It
-// returns what a phone or an approval that is not there gives.
-func (s *Service) SaidNotMe(ctx context.Context, dev device.ID, id ID, raw string) (bool, error) {
-	d, err := s.phone(ctx, dev)
-	if err != nil {
-		return false, err
+// notMe has done what "das war ich nicht" demands, before the denial is stored:
+// a process that dies between the two leaves a question that nobody answers, and
+// no thief in a session. It counts also when the request is over: somebody asked
+// who is not the person.
+func (s *Service) notMe(ctx context.Context, d device.Device, id ID) error {
+	if s.NotMe == nil {
+		return nil
 	}
-	a, err := s.theirs(ctx, d, id)
-	if err != nil {
-		return false, err
-	}
-	m, err := device.ParseMessage(raw, device.Answer)
-	if err != nil || m.Device != dev || !m.SignedBy(d.Key) {
-		return false, nil
-	}
-	w := parseWord(m.Payload, a.Digits(dev))
-	return w.reason == NotMe && w.request == hashText(a.Issued[dev]), nil
+	return s.NotMe(ctx, d.ID, string(id))
 }
 
 // repeats reports whether this very answer approved, and still counts.
@@ -128,23 +128,6 @@ func (s *Service) deny(ctx context.Context, d device.Device, id ID, reason strin
 	}
 	s.moved(a, Ended)
 	return a, s.noteEnd(ctx, a)
-}
-
-// DenyNotMe denies for a phone whose owner said "das war ich nicht". What is
-// over already is no error.
-func (s *Service) DenyNotMe(ctx context.Context, dev device.ID, approval string) error {
-	id, err := ParseID(approval)
-	if err != nil {
-		return err
-	}
-	d, err := s.phone(ctx, dev)
-	if err != nil {
-		return err
-	}
-	if _, err := s.deny(ctx, d, id, NotMe); err != nil && !errors.Is(err, ErrOver) {
-		return err
-	}
-	return nil
 }
 
 // approve counts and checks the password, and then decides in one transaction.

@@ -29,6 +29,11 @@ type Service struct {
 	Clients map[string][]string // which actions a client may ask for
 	PerHour int                 // requests to one person; zero: 10
 
+	// NotMe makes durable what follows when a phone's owner says "das war ich
+	// nicht" about an approval that this phone was handed; it may be repeated.
+	// nil: nothing follows.
+	NotMe func(ctx context.Context, dev device.ID, approval string) error
+
 	Seals         device.Seals // of origins; nil: no phone has one, and each types the match code
 	Requests      Keys         // sign request objects
 	Receipts      Keys         // sign receipts

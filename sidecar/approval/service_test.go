@@ -294,7 +294,7 @@ func notMeAfter(w *world, a approval.Approval) {
 	_, err := w.Confirm(w.t.Context(), a)
 	w.must(err)
 	for range 2 {
-		w.must(w.DenyNotMe(w.t.Context(), w.Phone.ID, string(a.ID)))
+		w.must2(w.Answer(w.t.Context(), w.Phone.ID, a.ID, approvaltest.No(w.Phone, w.issued(a), approval.NotMe), device.Sealed{}))
 	}
 }
 
@@ -396,6 +396,9 @@ func TestARequestThatDoesNotFitNamesThePlaces(t *testing.T) {
 		"a filler that is not seen":  {func(r *approval.Request) { r.Fields["neu"] = "a\u3164" }, []string{"/fields/neu"}},
 		"a joiner that is not seen":  {func(r *approval.Request) { r.Fields["neu"] = "a\u034f" }, []string{"/fields/neu"}},
 		"a variation selector":       {func(r *approval.Request) { r.Fields["neu"] = "a\ufe0f" }, []string{"/fields/neu"}},
+		"blanks in a row":            {func(r *approval.Request) { r.Fields["neu"] = "100\u00a0\u2003 \u3000000" }, []string{"/fields/neu"}},
+		"an unassigned character":    {func(r *approval.Request) { r.Fields["neu"] = "a\U000e0fffb" }, []string{"/fields/neu"}},
+		"a noncharacter":             {func(r *approval.Request) { r.Fields["neu"] = "a\ufdd0b" }, []string{"/fields/neu"}},
 		"isolated direction":         {func(r *approval.Request) { r.Fields["neu"] = "a\u2066b" }, []string{"/fields/neu"}},
 		"not UTF-8":                  {func(r *approval.Request) { r.Fields["neu"] = "a\xff" }, []string{"/fields/neu"}},
 		"line separator":             {func(r *approval.Request) { r.Fields["neu"] = "a\u2028b" }, []string{"/fields/neu"}},

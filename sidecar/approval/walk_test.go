@@ -186,8 +186,8 @@ func (w *walk) turn(t *rapid.T) {
 func (w *walk) end(t *rapid.T) {
 	a := w.some()
 	var err error
-	if rapid.Bool().Draw(t, "by the phone") {
-		err = w.DenyNotMe(w.ctx, w.phone().ID, string(a.ID))
+	if rapid.Bool().Draw(t, "by the operator") {
+		_, err = w.Void(w.ctx, a.ID)
 	} else {
 		_, err = w.Cancel(w.ctx, approvaltest.Backend, a.ID)
 	}

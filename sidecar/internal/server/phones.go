@@ -17,6 +17,7 @@ import (
 	"github.com/schleuse/schleuse/sidecar/internal/config"
 	"github.com/schleuse/schleuse/sidecar/internal/gate"
 	"github.com/schleuse/schleuse/sidecar/internal/keyring"
+	"github.com/schleuse/schleuse/sidecar/internal/mine"
 	"github.com/schleuse/schleuse/sidecar/internal/phones"
 	"github.com/schleuse/schleuse/sidecar/internal/webhooks"
 )
@@ -83,7 +84,7 @@ func (h *house) ownURL(path string) string {
 func (h *house) approvals(p *confirming, endpoints map[string]webhooks.Endpoint) *approval.Service {
 	stored := h.store.Approvals(storeApprovals(endpoints, h.Now))
 	s := &approval.Service{
-		Store: stored, Repeats: stored, Watch: &approval.Watch{Changes: stored, Log: h.Log}, Devices: h.store.Devices(), Factors: p.devices,
+		Store: stored, Repeats: stored, Watch: &approval.Watch{Changes: stored, Log: h.Log}, Devices: h.store.Devices(), Factors: p.devices, NotMe: p.devices.WasNotMe,
 		Accounts: h.keycloak, Seals: phones.Keys{Ring: h.ring}, Requests: h.keys(keyring.Request), Receipts: h.keys(keyring.Receipt),
 		Issuer: h.ownURL(devices.Path), ReceiptIssuer: h.ownURL(approvals.Prefix),
 		Hints: newHints(p.devices.Wake), Audit: h.store.Audit(), Meter: newApprovalMeters(h.metrics).event, Now: h.Now, Log: h.Log,
@@ -154,7 +155,8 @@ func (h *house) openPushers(context.Context) error {
 	return nil
 }
 
-// doors are the gate's face with the two APIs beside it.
+// doors are the gate's face with the two APIs and the pages for people's own
+// phones beside it.
 func (h *house) doors() http.Handler {
 	if h.phones == nil {
 		return h.gateFace
@@ -162,6 +164,9 @@ func (h *house) doors() http.Handler {
 	apis := map[string]http.Handler{devices.Path + "/": h.deviceFace()}
 	if h.Config.Approvals != nil {
 		apis[approvals.Prefix+"/"] = h.approvalsFace()
+	}
+	if h.mine != nil {
+		apis[mine.Prefix] = h.mine.Handler()
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for prefix, face := range apis {

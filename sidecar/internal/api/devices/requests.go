@@ -1,7 +1,6 @@
 package devices
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"strconv"
@@ -81,26 +80,10 @@ func (a *desk) answer(r *http.Request, p phone, in answerIn) (api.Reply, error) 
 	if in.Password == nil && errors.Is(err, device.ErrSealed) {
 		err = device.ErrFactors // an approval without its second factor
 	}
-	if failed := a.notMe(r.Context(), p, id, in.Answer, decided, err); failed != nil {
-		return api.Reply{}, failed
-	}
 	if err != nil {
 		return api.Reply{}, err
 	}
 	return api.Reply{Body: decisionOut{decided.State.String(), decided.Reason}}, nil
-}
-
-// notMe does what "das war ich nicht" demands, also when the request was over
-// by then. Whoever sends the answer again after a failure has it done then.
-func (a *desk) notMe(ctx context.Context, p phone, id approval.ID, answer string, decided approval.Approval, err error) error {
-	if err != nil && !errors.Is(err, approval.ErrOver) || err == nil && decided.State != approval.Denied {
-		return nil
-	}
-	said, unread := a.Approvals.SaidNotMe(ctx, p.ID, id, answer)
-	if unread != nil || !said {
-		return unread
-	}
-	return a.Devices.WasNotMe(ctx, p.ID, string(id))
 }
 
 type pastOut struct {

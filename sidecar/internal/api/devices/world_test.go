@@ -71,7 +71,7 @@ func newWorld(t *testing.T, change ...func(*devices.API)) *world {
 		Accounts: w.Realm, Audit: w.Audited, Notify: &w.notices, Tasks: &w.tasks, Now: w.Clock, Settings: device.Defaults(),
 		Log: slog.New(slog.DiscardHandler),
 	}
-	w.Issuer, w.Factors = w.base, w.service
+	w.Issuer, w.Factors, w.NotMe = w.base, w.service, w.service.WasNotMe
 	transport := relyingtest.Transport()
 	t.Cleanup(transport.CloseIdleConnections)
 	w.api = &devices.API{
