@@ -314,7 +314,13 @@ func TestItWasNotMe(t *testing.T) {
 	if err := setLogin(t, b, p, devicetest.Password, "short"); !errors.As(err, &refused) {
 		t.Errorf("%v", err)
 	}
+	if n := b.Waiting.Times(devicetest.Number); n != 4 { // twice around each: the void, and the short one
+		t.Errorf("who waits was overtaken %d times", n)
+	}
 	must(t, setLogin(t, b, p, devicetest.Password, login))
+	if n := b.Waiting.Times(devicetest.Number); n != 6 {
+		t.Errorf("who waits was overtaken %d times", n)
+	}
 	if got := b.Realm.Password(devicetest.Erika); got != login {
 		t.Errorf("the password is %q", got)
 	}
@@ -335,6 +341,76 @@ func TestItWasNotMe(t *testing.T) {
 	}
 	b.Pass(7*24*time.Hour + time.Second)
 	wantErr(t, setLogin(t, b, p, devicetest.Password, login), device.ErrNotAsked)
+}
+
+// What somebody who knew the password may have added signs in no more, and
+// what its owner adds afterwards stays.
+func TestWhatElseSignsInIsRemoved(t *testing.T) {
+	b, p := registered(t)
+	for _, kind := range []string{"otp", "webauthn-passwordless", "identity-provider"} {
+		b.Realm.Enrol(devicetest.Erika, account.Authenticator{ID: kind, Type: kind})
+	}
+	left := func() int {
+		list, err := b.Realm.Authenticators(t.Context(), devicetest.Erika)
+		must(t, err)
+		return len(list)
+	}
+	must(t, b.WasNotMe(t.Context(), p.ID, "approval-1"))
+	task := b.Queued.All()[0].Body
+	b.Realm.Break("RemoveAuthenticator", errors.New("broken"))
+	if b.Carry(t.Context(), task) == nil || len(b.Realm.Live(devicetest.Erika)) != 0 {
+		t.Error("done, though a passkey is left, or a session lives")
+	}
+	if err := setLogin(t, b, p, devicetest.Password, "a new login password"); fault.KindOf(err) != fault.Unavailable {
+		t.Errorf("while a passkey of somebody else's is left: %v", err)
+	}
+	b.Realm.Break("RemoveAuthenticator", nil)
+	must(t, b.Carry(t.Context(), task))
+	if left() != 0 {
+		t.Errorf("%d left", left())
+	}
+	must(t, setLogin(t, b, p, devicetest.Password, "a new login password"))
+	b.Realm.Enrol(devicetest.Erika, account.Authenticator{ID: "mine", Type: "otp"})
+	must(t, b.Carry(t.Context(), task))
+	if left() != 1 {
+		t.Error("a repetition removed what its owner added since")
+	}
+}
+
+// Staff are not this program's to change.
+func TestNothingOfStaffIsRemoved(t *testing.T) {
+	b, p := registered(t)
+	must(t, b.Realm.SetPassword(t.Context(), devicetest.Erika, "old login password"))
+	b.Realm.Enrol(devicetest.Erika, account.Authenticator{ID: "1", Type: "otp"})
+	b.Realm.Exempt(devicetest.Erika)
+	must(t, b.WasNotMe(t.Context(), p.ID, "approval-1"))
+	carry(t, b)
+	if list, err := b.Realm.Authenticators(t.Context(), devicetest.Erika); err != nil || len(list) != 1 || b.Realm.Password(devicetest.Erika) != "old login password" {
+		t.Errorf("%v, %v", list, err)
+	}
+}
+
+// Whoever waits at a page of the login is overtaken before and after; where that
+// fails, it is all done and tried again.
+func TestWhoWaitsIsOvertakenOrItIsTriedAgain(t *testing.T) {
+	b, p := registered(t)
+	must(t, b.WasNotMe(t.Context(), p.ID, "approval-1"))
+	task := b.Queued.All()[0].Body
+	b.Waiting.FailWith(errors.New("broken"))
+	if b.Carry(t.Context(), task) == nil || len(b.Realm.Live(devicetest.Erika)) != 0 || b.Realm.Password(devicetest.Erika) == "" {
+		t.Error("it counts as done, or was not done")
+	}
+	b.Waiting.FailWith(nil)
+	must(t, b.Carry(t.Context(), task))
+	if n := b.Waiting.Times(devicetest.Number); n != 2 {
+		t.Errorf("overtaken %d times", n)
+	}
+	b.Waiting.FailWith(errors.New("broken"))
+	if setLogin(t, b, p, devicetest.Password, "a new login password") == nil {
+		t.Error("set, and who waits goes on")
+	}
+	b.Waiting.FailWith(nil)
+	must(t, setLogin(t, b, p, devicetest.Password, "a new login password"))
 }
 
 func TestEndingIsCarriedThroughFailures(t *testing.T) {

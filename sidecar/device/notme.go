@@ -53,8 +53,9 @@ func (e ending) done(d Device) bool {
 }
 
 // WasNotMe is called when the owner of a phone says that somebody else asked:
-// it makes the login password useless, ends every session, online and offline,
-// and tells the person and the operator. All of that is done when it is
+// it makes the login password useless, removes every other means of signing in,
+// stops logins that are under way, ends every session, online and offline, and
+// tells the person and the operator. All of that is done when it is
 // carried out, however often the process dies before. about names what was
 // asked, such as an approval's id; the same one does it once for each phone.
 func (s *Service) WasNotMe(ctx context.Context, id ID, about string) error {
@@ -107,7 +108,7 @@ func (s *Service) Carry(ctx context.Context, body []byte) error {
 	}
 	var void error
 	if !e.done(d) {
-		void = s.voidPassword(ctx, e)
+		void = e.shutOut(ctx, s)
 	}
 	// Whatever keeps the password from becoming useless, no session goes on.
 	if err := errors.Join(void, s.endAll(ctx, e.Account)); err != nil {
@@ -137,19 +138,13 @@ func nobody(err error) bool {
 	return errors.Is(err, account.ErrExempt) || errors.Is(err, account.ErrNotFound)
 }
 
-// voidPassword gives the account a password that nobody knows, and notes it on
-// the phone, so that a repetition does not undo one that was set since.
-func (s *Service) voidPassword(ctx context.Context, e ending) error {
-	entry := audit.Entry{Action: "password.void", Person: e.Account}
-	err := audit.Around(ctx, s.Audit, entry, func(*audit.Entry) error { return s.setUnknown(ctx, e.Account) })
-	var refused *account.PasswordError
-	if errors.As(err, &refused) {
-		s.log().ErrorContext(ctx, "the realm's password policy refuses random passwords: one that somebody else knows cannot be made useless", "rule", refused.Key)
+// shutOut is Service.shutOut, noted on the phone, so that a repetition does not
+// undo a password that was set since.
+func (e ending) shutOut(ctx context.Context, s *Service) error {
+	if err := s.shutOut(ctx, e.Account, e.Number); err != nil {
+		return err
 	}
-	if err != nil && !nobody(err) {
-		return fmt.Errorf("making the login password useless: %w", err)
-	}
-	_, err = s.Store.Update(ctx, e.Device, func(d *Device) error {
+	_, err := s.Store.Update(ctx, e.Device, func(d *Device) error {
 		e.mark(d)
 		d.Reset = e.At
 		if d.NotMeOf == e.About && d.NotMe.After(e.At) {
@@ -199,7 +194,9 @@ func (s *Service) SetLoginPassword(ctx context.Context, id ID, order Message, pa
 	if err := s.clearedPerson(ctx, d.Account); err != nil {
 		return err
 	}
-	err = s.around(ctx, "device.login_password", d, func() error { return s.Accounts.SetPassword(ctx, d.Account, string(plain)) })
+	err = s.around(ctx, "device.login_password", d, func() error {
+		return s.overtaking(ctx, d.Number, func() error { return s.Accounts.SetPassword(ctx, d.Account, string(plain)) })
+	})
 	if err != nil {
 		return err
 	}

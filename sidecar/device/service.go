@@ -55,8 +55,8 @@ const (
 	NotMe          Event = "not_me"       // loud: somebody else acts in this person's name
 )
 
-// Service is all that may be done with phones. Every field is set, Pusher, Meter
-// and Log excepted. It is safe for concurrent use.
+// Service is all that may be done with phones. Every field is set, Overtaker,
+// Pusher, Meter and Log excepted. It is safe for concurrent use.
 type Service struct {
 	Store    Store
 	Permits  Permits
@@ -67,11 +67,13 @@ type Service struct {
 	Audit    audit.Log
 	Notify   notify.Sender
 	Tasks    Tasks
-	Pusher   notify.Pusher // nil: phones are not woken
-	Meter    func(Event)   // nil: nobody counts
-	Log      *slog.Logger  // nil = slog.Default(); nothing personal goes there
-	Now      func() time.Time
-	Settings Settings
+	// Overtaker stops logins that are under way; nil: nobody signs in here.
+	Overtaker Overtaker
+	Pusher    notify.Pusher // nil: phones are not woken
+	Meter     func(Event)   // nil: nobody counts
+	Log       *slog.Logger  // nil = slog.Default(); nothing personal goes there
+	Now       func() time.Time
+	Settings  Settings
 	// Audience is what phones put into `aud`: the API's public address.
 	Audience string
 }

@@ -45,6 +45,7 @@ type Bench struct {
 	Told    *Notices
 	Queued  *Tasks
 	Pushed  *Pushes
+	Waiting *Overtaken
 	Keys    *Keys
 	Session account.SID // hers
 	// Next is the key that Permit is for, and that Register gives its phone.
@@ -58,7 +59,7 @@ type Bench struct {
 // NewBench returns a Bench that begins at that time.
 func NewBench(now time.Time) *Bench {
 	b := &Bench{
-		now: now, Keys: NewKeys(), Told: &Notices{}, Pushed: &Pushes{}, Queued: &Tasks{},
+		now: now, Keys: NewKeys(), Told: &Notices{}, Pushed: &Pushes{}, Queued: &Tasks{}, Waiting: &Overtaken{},
 		Realm: accounttest.New(account.Account{ID: Erika, Username: Number.Username(), Enabled: true}),
 	}
 	if err := b.Realm.Grant(context.Background(), Erika); err != nil {
@@ -68,7 +69,7 @@ func NewBench(now time.Time) *Bench {
 	b.Phones, b.Entries = &Store{Now: b.Clock}, &audittest.Log{Now: b.Clock}
 	b.Service = &device.Service{
 		Store: b.Phones, Permits: b.Phones, Hasher: &device.Hasher{Peppers: b.Keys, Params: Params()}, Opener: b.Keys, Seals: b.Keys,
-		Accounts: b.Realm, Audit: b.Entries, Notify: b.Told, Tasks: b.Queued, Pusher: b.Pushed, Meter: b.meter,
+		Accounts: b.Realm, Audit: b.Entries, Notify: b.Told, Tasks: b.Queued, Overtaker: b.Waiting, Pusher: b.Pushed, Meter: b.meter,
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Now: b.Clock, Settings: device.Defaults(), Audience: Audience,
 	}
 	return b
@@ -227,6 +228,41 @@ func (q *Tasks) All() []device.Task {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return slices.Clone(q.queued)
+}
+
+// Overtaken is a device.Overtaker that counts.
+type Overtaken struct {
+	mu    sync.Mutex
+	times map[member.KVNR]int
+	err   error
+}
+
+// Overtake implements device.Overtaker.
+func (o *Overtaken) Overtake(_ context.Context, number member.KVNR) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.err != nil {
+		return o.err
+	}
+	if o.times == nil {
+		o.times = map[member.KVNR]int{}
+	}
+	o.times[number]++
+	return nil
+}
+
+// FailWith makes Overtake fail; nil mends it.
+func (o *Overtaken) FailWith(err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.err = err
+}
+
+// Times is how often logins with this number were overtaken.
+func (o *Overtaken) Times(number member.KVNR) int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.times[number]
 }
 
 // Pushes is a notify.Pusher that keeps what it is given.
