@@ -168,7 +168,7 @@ func (p *Play) write(spec Spec) (config string, err error) {
 	files := map[string][]byte{
 		"schleuse.yaml":   text,
 		"schleuse.secret": []byte(stage.SchleuseSecret), "webcenter.secret": []byte(stage.WebCenterSecret),
-		"nect.secret": []byte(stage.NectKey),
+		"nect.secret": []byte(stage.NectKey), "meine-geraete.secret": []byte(stage.DevicesSecret),
 	}
 	if err := os.MkdirAll(filepath.Join(spec.Dir, LettersFolder), 0o700); err != nil {
 		return "", err

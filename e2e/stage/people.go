@@ -44,6 +44,7 @@ func People() []Person {
 // Client credentials of config/realm; they open loopback ports only.
 const (
 	WebCenterSecret = "webcenter-demo-secret"
+	DevicesSecret   = "meine-geraete-demo-secret"
 	PartnerSecret   = "partnerportal-demo-secret"
 	SchleuseSecret  = "schleuse-demo-secret"
 	NectKey         = "nect-demo-key"

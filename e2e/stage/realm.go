@@ -42,7 +42,9 @@ func pointClients(ctx context.Context, admin *Admin, ports Ports) error {
 	if ports == PortsFrom(DefaultPortBase) {
 		return nil
 	}
-	for client, url := range map[string]string{"webcenter": ports.SiteURL(), "partnerportal": ports.PartnerURL(), "kundenapp": ports.AppURL()} {
+	for client, url := range map[string]string{
+		"webcenter": ports.SiteURL(), "meine-geraete": ports.GateURL(), "partnerportal": ports.PartnerURL(), "kundenapp": ports.AppURL(),
+	} {
 		err := admin.EditClient(ctx, client, func(c map[string]any) {
 			old, _ := c["rootUrl"].(string)
 			c["rootUrl"] = url

@@ -16,6 +16,7 @@ import (
 
 	"github.com/schleuse/schleuse/sidecar/internal/config"
 	"github.com/schleuse/schleuse/sidecar/internal/keycloak/realm"
+	"github.com/schleuse/schleuse/sidecar/internal/mine"
 	"github.com/schleuse/schleuse/sidecar/internal/secretfile"
 )
 
@@ -192,6 +193,12 @@ func desire(cfg *config.Config) (realm.Desired, error) {
 		ours[c.ID] = true
 		d.Sites = append(d.Sites, realm.Site{Client: c, PublicURL: strings.TrimRight(s.PublicURL.String(), "/")})
 	}
+	if page, err := ownPages(cfg); err != nil {
+		return d, err
+	} else if page != nil {
+		ours[page.ID] = true
+		d.Sites = append(d.Sites, *page)
+	}
 	if cfg.Devices != nil {
 		d.Apps, d.AppsAudience = cfg.Devices.Clients, cfg.Devices.Audience
 	}
@@ -204,6 +211,20 @@ func desire(cfg *config.Config) (realm.Desired, error) {
 		}
 	}
 	return d, nil
+}
+
+// ownPages is the client of the pages for people's own phones; nil: there are none.
+func ownPages(cfg *config.Config) (*realm.Site, error) {
+	if cfg.Devices == nil || cfg.Devices.Page == nil {
+		return nil, nil
+	}
+	c, err := client(cfg.Devices.Page.Client.ID, cfg.Devices.Page.Client.SecretFile)
+	if err != nil {
+		return nil, err
+	}
+	at := cfg.Gate.PublicURL.Pointer()
+	at.Path = ""
+	return &realm.Site{Client: c, PublicURL: at.String(), Prefix: mine.Prefix, Home: mine.Home}, nil
 }
 
 // ownSite reports whether a site is a client of the gate's realm.
@@ -228,6 +249,9 @@ func (p program) makeSecrets(cf *configured, d *realm.Desired) error {
 	files := map[string]string{d.Gate.ID: cfg.Gate.Keycloak.SecretFile}
 	for _, s := range cfg.Sites {
 		files[s.Client.ID] = s.Client.SecretFile
+	}
+	if cfg.Devices != nil && cfg.Devices.Page != nil {
+		files[cfg.Devices.Page.Client.ID] = cfg.Devices.Page.Client.SecretFile
 	}
 	clients := []*realm.Client{&d.Gate}
 	for i := range d.Sites {

@@ -258,6 +258,15 @@ type Devices struct {
 	// Whether the digits of the card are enough for the first phone of a
 	// person. They never are for another one, nor to unlock or replace one.
 	FirstByCard bool `yaml:"first_by_card"`
+	// The pages on which people see and block their own phones, on the gate's
+	// host at /schleuse/my/devices. Without it there are none.
+	Page *DevicePage `yaml:"page"`
+}
+
+// DevicePage is the pages on which people see and block their own phones.
+type DevicePage struct {
+	// The realm's client by which people sign in there.
+	Client Client `yaml:"client" must:"true"`
 }
 
 // DevicePassword is what a device password has to be.

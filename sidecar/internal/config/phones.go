@@ -146,6 +146,26 @@ func (ck *checker) devices(c *Config) {
 	if d.PIN.Idle < 30*time.Second || d.PIN.Idle > time.Hour {
 		ck.at("want 30s to 1h", "5m", "devices", "pin", "idle")
 	}
+	if d.Page != nil {
+		ck.devicePage(c)
+	}
+}
+
+func (ck *checker) devicePage(c *Config) {
+	own := c.Devices.Page.Client
+	ck.required(own.ID, "the client id of the pages for people's own phones, such as meine-geraete", "devices", "page", "client", "id")
+	ck.required(own.SecretFile, "name the file with the client's secret", "devices", "page", "client", "secret_file")
+	if own.ID == "" {
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Sites)) {
+		if c.Sites[name].Client.ID == own.ID {
+			ck.at("is the client of site "+name, "give the pages one of their own: each ends its own sessions", "devices", "page", "client", "id")
+		}
+	}
+	if slices.Contains(c.Devices.Clients, own.ID) || c.Gate != nil && slices.Contains(c.Gate.PlainClients, own.ID) {
+		ck.at("is another kind of client", "give the pages one of their own, which neither registers phones nor is plain", "devices", "page", "client", "id")
+	}
 }
 
 // maxOrigins bounds the apps that run in browsers.

@@ -21,8 +21,8 @@ func changing(w *world) []string {
 
 func untouched(t *testing.T, w *world) {
 	t.Helper()
-	if d := w.state(w.Phone.ID); d.State != device.Active || d.Name != "Telefon" || len(w.tasks.All()) != 0 {
-		t.Errorf("something was done: %v, %q, %d tasks", d.State, d.Name, len(w.tasks.All()))
+	if d := w.state(w.Phone.ID); d.State != device.Active || d.Name != "Telefon" || len(w.reports()) != 0 {
+		t.Errorf("something was done: %v, %q, %d tasks", d.State, d.Name, len(w.reports()))
 	}
 }
 
@@ -97,7 +97,7 @@ func TestWhatIsAnotherPersonsDoesNotExist(t *testing.T) {
 			t.Errorf("the form at %s answered %d", place, p.Status)
 		}
 	}
-	if d := w.state(theirs.ID); d.State != device.Active || d.Name != "Telefon" || len(w.tasks.All()) != 0 {
+	if d := w.state(theirs.ID); d.State != device.Active || d.Name != "Telefon" || len(w.reports()) != 0 {
 		t.Errorf("something was done: %+v", d)
 	}
 	for _, query := range []string{"", "?before=" + string(asked.ID)} {

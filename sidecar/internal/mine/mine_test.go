@@ -13,7 +13,6 @@ import (
 	"github.com/schleuse/schleuse/sidecar/device"
 	"github.com/schleuse/schleuse/sidecar/internal/mine"
 	"github.com/schleuse/schleuse/sidecar/internal/relying/relyingtest"
-	"github.com/schleuse/schleuse/sidecar/notify"
 )
 
 func contains(t *testing.T, p relyingtest.Page, want ...string) {
@@ -94,9 +93,6 @@ func TestAPhoneIsBlocked(t *testing.T) {
 	if got.State != device.Blocked || got.Reason != device.ReasonWeb || got.Password.Hash != "" {
 		t.Errorf("%+v", got)
 	}
-	if kinds := w.told.Kinds(); len(kinds) != 1 || kinds[0] != notify.PhoneBlocked {
-		t.Errorf("told %v", kinds)
-	}
 	if entries := fmt.Sprint(w.Audited.Entries()); !strings.Contains(entries, "device.block") {
 		t.Errorf("no entry: %s", entries)
 	}
@@ -154,12 +150,12 @@ func TestThatWasNotMe(t *testing.T) {
 	a := w.ask("1")
 	b, p := w.open("history/" + string(a.ID) + "/not-me")
 	contains(t, p, "Change address", "We end all your logins", "Your password is void", "How to get in again")
-	if len(w.tasks.All()) != 0 {
+	if len(w.reports()) != 0 {
 		t.Fatal("asking has done it")
 	}
 	p = b.Follow(w.post(b, p))
 	contains(t, p, "Your account is safe", "Forgotten your password", `href="/schleuse/my/devices"`)
-	tasks := w.tasks.All()
+	tasks := w.reports()
 	if len(tasks) != 1 || tasks[0].Account != approvaltest.Erika || !strings.Contains(tasks[0].Key, string(a.ID)) {
 		t.Fatalf("tasks: %+v", tasks)
 	}
@@ -191,8 +187,8 @@ func TestThatIsNotMyPhone(t *testing.T) {
 	contains(t, p, "Telefon", "This smartphone is blocked", "Please call us")
 	p = b.Follow(w.post(b, p))
 	contains(t, p, "Your account is safe", "Please call us")
-	if got := w.state(w.Phone.ID); got.State != device.Blocked || len(w.tasks.All()) != 1 {
-		t.Errorf("%v, %d tasks", got.State, len(w.tasks.All()))
+	if got := w.state(w.Phone.ID); got.State != device.Blocked || len(w.reports()) != 1 {
+		t.Errorf("%v, %d tasks", got.State, len(w.reports()))
 	}
 }
 
@@ -207,7 +203,7 @@ func TestNothingIsDoneWhereItCannotBeKept(t *testing.T) {
 		t.Errorf("answered %d", got.Status)
 	}
 	w.tasks.FailWith(nil)
-	if got := b.Follow(w.post(b, p)); got.Status != http.StatusOK || len(w.tasks.All()) != 1 {
+	if got := b.Follow(w.post(b, p)); got.Status != http.StatusOK || len(w.reports()) != 1 {
 		t.Errorf("the second time: %d", got.Status)
 	}
 }

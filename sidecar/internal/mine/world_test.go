@@ -161,6 +161,16 @@ func (w *world) post(b *relyingtest.Browser, p relyingtest.Page, more ...string)
 	return b.Post(p.URL, form)
 }
 
+// reports are the tasks of "das war ich nicht".
+func (w *world) reports() (out []device.Task) {
+	for _, task := range w.tasks.All() {
+		if strings.HasPrefix(task.Key, "not_me/") {
+			out = append(out, task)
+		}
+	}
+	return out
+}
+
 func (w *world) state(id device.ID) device.Device {
 	w.t.Helper()
 	d, err := w.Phones.Get(w.t.Context(), id)

@@ -125,7 +125,7 @@ func (h *house) gateSettings() gate.Settings {
 		Transport:      h.keycloak.HTTP,
 		PlainClients:   g.PlainClients,
 		Enrolling:      h.enrolling(),
-		Start:          h.Config.Starts(),
+		Start:          h.starts(),
 		Since:          g.Since.Time,
 		Observe:        g.Mode == config.Observe,
 		StaffEntry:     g.StaffEntry,

@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/schleuse/schleuse/sidecar/internal/config"
+	"github.com/schleuse/schleuse/sidecar/internal/mine"
 	"github.com/schleuse/schleuse/sidecar/internal/web"
 )
 
@@ -19,6 +20,9 @@ func (h *house) openPages(context.Context) error {
 		if x.Pages != nil || x.Messages != nil {
 			sets[x.name] = web.Set{Pages: x.Pages, Messages: x.Messages}
 		}
+	}
+	if h.Config.Devices != nil && h.Config.Devices.Page != nil {
+		sets[mine.Set] = mine.PageSet()
 	}
 	if h.pages, err = web.New(brand, sets); err != nil {
 		return fmt.Errorf("opening the pages: %w", err)

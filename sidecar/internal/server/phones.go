@@ -17,7 +17,9 @@ import (
 	"github.com/schleuse/schleuse/sidecar/internal/config"
 	"github.com/schleuse/schleuse/sidecar/internal/gate"
 	"github.com/schleuse/schleuse/sidecar/internal/keyring"
+	"github.com/schleuse/schleuse/sidecar/internal/mine"
 	"github.com/schleuse/schleuse/sidecar/internal/phones"
+	"github.com/schleuse/schleuse/sidecar/internal/store"
 	"github.com/schleuse/schleuse/sidecar/internal/webhooks"
 )
 
@@ -40,7 +42,7 @@ func (h *house) openPhones(context.Context) error {
 		return nil
 	}
 	p := &confirming{pushers: pushers{}, stopping: make(chan struct{})}
-	p.tasks = phones.Tasks{Outbox: h.store.Outbox(phones.Outbox)}
+	p.tasks = phones.Tasks{Outbox: h.store.Outbox(store.PhoneTasks)}
 	p.devices = h.devices(p)
 	endpoints := webhooks.Endpoints(h.Config)
 	if len(endpoints) > 0 {
@@ -154,7 +156,8 @@ func (h *house) openPushers(context.Context) error {
 	return nil
 }
 
-// doors are the gate's face with the two APIs beside it.
+// doors are the gate's face with the two APIs and the pages for people's own
+// phones beside it.
 func (h *house) doors() http.Handler {
 	if h.phones == nil {
 		return h.gateFace
@@ -162,6 +165,9 @@ func (h *house) doors() http.Handler {
 	apis := map[string]http.Handler{devices.Path + "/": h.deviceFace()}
 	if h.Config.Approvals != nil {
 		apis[approvals.Prefix+"/"] = h.approvalsFace()
+	}
+	if h.mine != nil {
+		apis[mine.Prefix] = h.mine.Handler()
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for prefix, face := range apis {

@@ -18,6 +18,7 @@ import (
 	"github.com/schleuse/schleuse/sidecar/internal/gate"
 	"github.com/schleuse/schleuse/sidecar/internal/keycloak"
 	"github.com/schleuse/schleuse/sidecar/internal/keyring"
+	"github.com/schleuse/schleuse/sidecar/internal/mine"
 	"github.com/schleuse/schleuse/sidecar/internal/notices"
 	"github.com/schleuse/schleuse/sidecar/internal/proxy"
 	"github.com/schleuse/schleuse/sidecar/internal/store"
@@ -63,6 +64,7 @@ type house struct {
 	returned   func(http.ResponseWriter, *http.Request, flow.StepName, flow.AttemptID) bool
 	inner      *inProcess // the gate's door for our own OIDC client
 	sites      []*proxy.Site
+	mine       *mine.Face // nil without devices.page
 	health     health
 }
 
@@ -84,7 +86,7 @@ func (s *Server) open(ctx context.Context) (_ *house, err error) {
 	h.store.Log = h.Log
 	h.metrics.MustRegister(h.store.Collector())
 	for _, part := range []func(context.Context) error{
-		h.openKeycloak, h.openPhones, h.openExtensions, h.openPushers, h.openPages, h.openGate, h.openSites,
+		h.openKeycloak, h.openPhones, h.openExtensions, h.openPushers, h.openPages, h.openGate, h.openSites, h.openMine,
 	} {
 		if err := part(ctx); err != nil {
 			return h, err
@@ -187,6 +189,9 @@ func (h *house) work() map[string]func(context.Context) error {
 	}
 	for _, s := range h.sites {
 		out["site "+s.Settings.Name] = s.Run
+	}
+	if h.mine != nil {
+		out["my devices"] = h.mine.Party.Run
 	}
 	if len(h.notices.Channels) > 0 {
 		out["notices"] = h.notices.Run

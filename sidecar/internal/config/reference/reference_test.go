@@ -85,7 +85,7 @@ func TestExampleShowsEveryKey(t *testing.T) {
 }
 
 func TestRequiredKeysAreDemanded(t *testing.T) {
-	const nothing = "sites: {a: {}}\ngate: {keycloak: {}, flows: {}}\nextensions: {x: {}}\nnotifiers: [{}]\nlisten: {tls: {}}\nbrand: {}\ndevices: {}\n" +
+	const nothing = "sites: {a: {}}\ngate: {keycloak: {}, flows: {}}\nextensions: {x: {}}\nnotifiers: [{}]\nlisten: {tls: {}}\nbrand: {}\ndevices: {page: {}}\n" +
 		"approvals: {actions: {b: {fields: [{}]}}, clients: {c: {webhook: {}}}}\n"
 	_, err := config.Parse("c.yaml", []byte(nothing))
 	if err == nil {

@@ -211,7 +211,7 @@ func (p *planner) numbered(context.Context) error {
 
 const separator = "##" // between several values of post.logout.redirect.uris
 
-// sites makes the clients of the proxy.
+// sites makes our own clients.
 func (p *planner) sites(context.Context) error {
 	for _, s := range p.want.Sites {
 		now := p.clients[s.ID]
@@ -244,14 +244,14 @@ func (p *planner) addresses(s Site, now object) {
 	has := func(list []string, uri string) bool {
 		return slices.ContainsFunc(list, func(u string) bool { return absolute(u) == uri })
 	}
-	if callback := s.PublicURL + callbackPath; !has(words(now, "redirectUris"), callback) {
-		p.change(Change{Object: "client " + s.ID, Field: "redirectUris", To: callback}, func(ctx context.Context) error {
-			return p.editClient(ctx, s.ID, func(c object) { c["redirectUris"] = append(words(c, "redirectUris"), callback) })
+	if uri := s.own(callback); !has(words(now, "redirectUris"), uri) {
+		p.change(Change{Object: "client " + s.ID, Field: "redirectUris", To: uri}, func(ctx context.Context) error {
+			return p.editClient(ctx, s.ID, func(c object) { c["redirectUris"] = append(words(c, "redirectUris"), uri) })
 		})
 	}
 	attributes, _ := now["attributes"].(object)
 	const after = "post.logout.redirect.uris"
-	for _, uri := range []string{s.PublicURL + "/", s.PublicURL + loggedOutPath} {
+	for _, uri := range []string{s.home(), s.own(loggedOut)} {
 		if has(strings.Split(text(attributes, after), separator), uri) {
 			continue
 		}
@@ -263,8 +263,9 @@ func (p *planner) addresses(s Site, now object) {
 		})
 	}
 	// An address of the inner network is as good as the public one.
-	if from := text(attributes, "backchannel.logout.url"); !strings.HasSuffix(from, logoutPath) {
-		p.fix(s.ID, now, true, wanted{"backchannel.logout.url", s.PublicURL + logoutPath})
+	path := strings.TrimPrefix(s.own(logout), s.PublicURL)
+	if from := text(attributes, "backchannel.logout.url"); !strings.HasSuffix(from, path) {
+		p.fix(s.ID, now, true, wanted{"backchannel.logout.url", s.own(logout)})
 	}
 }
 
@@ -272,11 +273,11 @@ func siteObject(s Site) object {
 	return object{
 		"clientId": s.ID, "secret": s.Secret, "protocol": "openid-connect", "enabled": true, "publicClient": false,
 		"standardFlowEnabled": true, "implicitFlowEnabled": false, "directAccessGrantsEnabled": false, "serviceAccountsEnabled": false,
-		"frontchannelLogout": false, "redirectUris": []string{s.PublicURL + callbackPath}, "baseUrl": s.PublicURL + "/", "webOrigins": []string{},
+		"frontchannelLogout": false, "redirectUris": []string{s.own(callback)}, "baseUrl": s.home(), "webOrigins": []string{},
 		"attributes": object{
 			"pkce.code.challenge.method":          "S256",
-			"post.logout.redirect.uris":           s.PublicURL + "/" + separator + s.PublicURL + loggedOutPath,
-			"backchannel.logout.url":              s.PublicURL + logoutPath,
+			"post.logout.redirect.uris":           s.home() + separator + s.own(loggedOut),
+			"backchannel.logout.url":              s.own(logout),
 			"backchannel.logout.session.required": "true",
 		},
 	}

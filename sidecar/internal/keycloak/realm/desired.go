@@ -7,7 +7,7 @@ type Desired struct {
 	Role        string   // of the identified
 	ExemptRoles []string // must exist; they are not made
 	Gate        Client   // the gate's own service account
-	Sites       []Site   // clients of the proxy
+	Sites       []Site   // our own clients: of the proxy, and of the pages for people's phones
 	Numbered    []string // other clients whose people are insured (gate.start); they must exist
 	PublicURL   string   // the gate's, without a slash at the end
 
@@ -23,10 +23,30 @@ type Client struct {
 	Secret string
 }
 
-// Site is a web application behind the proxy.
+// Site is something of ours where people sign in: a web application behind the
+// proxy, or pages of our own.
 type Site struct {
 	Client
-	PublicURL string // without a slash at the end
+	PublicURL string // scheme and host, without a slash at the end
+	Prefix    string // below which its callback and log-out are; "" = the proxy's
+	Home      string // path where it begins; "" = "/"
+}
+
+// own is the address of one of a site's own paths.
+func (s Site) own(name string) string {
+	prefix := s.Prefix
+	if prefix == "" {
+		prefix = sitePrefix
+	}
+	return s.PublicURL + prefix + name
+}
+
+// home is where the site begins.
+func (s Site) home() string {
+	if s.Home == "" {
+		return s.PublicURL + "/"
+	}
+	return s.PublicURL + s.Home
 }
 
 // Scope is the client scope that carries the audience of the insurer's APIs.
@@ -49,11 +69,12 @@ const (
 	pushedLife         = 30 * time.Minute
 )
 
-// Paths of a site that the proxy keeps for itself.
+// Paths of a site that it keeps for its own login and log-out.
 const (
-	callbackPath  = "/schleuse/callback"
-	logoutPath    = "/schleuse/backchannel-logout"
-	loggedOutPath = "/schleuse/logged-out"
+	sitePrefix = "/schleuse/"
+	callback   = "callback"
+	logout     = "backchannel-logout"
+	loggedOut  = "logged-out"
 )
 
 // denyFlow is the flow that refuses every password grant.

@@ -32,6 +32,29 @@ func TestPlanChangesNothing(t *testing.T) {
 	}
 }
 
+// TestPagesOfOurOwnHaveAddressesOfTheirOwn: what the pages for people's phones
+// need is not what a site needs.
+func TestPagesOfOurOwnHaveAddressesOfTheirOwn(t *testing.T) {
+	s := newServer()
+	a, d := s.start(t), desired()
+	d.Sites = append(d.Sites, realm.Site{
+		Client: realm.Client{ID: "meine-geraete", Secret: "m"}, PublicURL: "https://login.example", Prefix: "/schleuse/my/", Home: "/schleuse/my/devices",
+	})
+	if _, err := realm.Apply(t.Context(), a, d); err != nil {
+		t.Fatal(err)
+	}
+	c := s.clients[slices.IndexFunc(s.clients, func(c object) bool { return c["clientId"] == "meine-geraete" })]
+	attributes, _ := c["attributes"].(object)
+	got := []any{c["redirectUris"], c["baseUrl"], c["publicClient"], attributes["backchannel.logout.url"], attributes["post.logout.redirect.uris"]}
+	want := []any{
+		[]any{"https://login.example/schleuse/my/callback"}, "https://login.example/schleuse/my/devices", false,
+		"https://login.example/schleuse/my/backchannel-logout", "https://login.example/schleuse/my/devices##https://login.example/schleuse/my/logged-out",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestApplyDoesWhatPlanShowsAndNothingElse(t *testing.T) {
 	s := newServer()
 	a := s.start(t)
