@@ -243,14 +243,15 @@ export class App {
     return this.start(wanted === 'address' ? this.routes.address : this.routes.inbox);
   }
 
-  /** Locks: nothing of the person stays on the screen or in memory. */
-  lock() {
+  /** Locks: nothing of the person stays on the screen or in memory.
+   * @param {string} [note] shown above the PIN: why */
+  lock(note) {
     this.idle.stop();
     this.watch.stop();
     this.phone.link.close();
     this.login.forget();
-    this.say(t('app.locked'));
-    return this.start(this.routes.open);
+    if (!note) this.say(t('app.locked'));
+    return this.start(this.routes.open, { note });
   }
 
   /** @param {import('./watch.js').Inbox} inbox */

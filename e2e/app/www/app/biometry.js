@@ -23,12 +23,15 @@ import { generate, publicJwk } from '../protocol/keys.js';
 /** Face or finger were not shown, or what they opened is gone. */
 export class BiometryError extends Error {}
 
+/** The reader gives no secret: nothing can be bound to face or finger here. */
+export class NoSecretError extends BiometryError {}
+
 const INFO = new TextEncoder().encode('kundenapp/biometry/v1');
 
 /** @returns {Promise<boolean>} whether this browser and this phone can do it */
 export async function isOffered() {
   if (!globalThis.PublicKeyCredential) return false;
-  const capable = await PublicKeyCredential.getClientCapabilities?.().catch(() => null);
+  const capable = await /** @type {any} */ (PublicKeyCredential).getClientCapabilities?.().catch(() => null);
   if (capable && capable['extension:prf'] === false) return false;
   return PublicKeyCredential.isUserVerifyingPlatformAuthenticatorAvailable();
 }
@@ -49,7 +52,7 @@ export async function create() {
       extensions: /** @type {any} */ ({ prf: {} }),
     },
   }));
-  if (!(/** @type {any} */ (made.getClientExtensionResults()).prf?.enabled)) throw new BiometryError('no PRF');
+  if (!(/** @type {any} */ (made.getClientExtensionResults()).prf?.enabled)) throw new NoSecretError('no PRF');
   const credential = new Uint8Array(made.rawId);
   const wrapping = await derived(credential, salt);
   const pair = await generate(true);
@@ -89,7 +92,7 @@ async function derived(credential, salt) {
     },
   }));
   const secret = /** @type {any} */ (shown.getClientExtensionResults()).prf?.results?.first;
-  if (!secret) throw new BiometryError('no PRF');
+  if (!secret) throw new NoSecretError('no PRF');
   const base = await crypto.subtle.importKey('raw', secret, 'HKDF', false, ['deriveKey']);
   const hkdf = { name: 'HKDF', hash: 'SHA-256', salt: new Uint8Array(0), info: INFO };
   return crypto.subtle.deriveKey(hkdf, base, { name: 'AES-GCM', length: 256 }, false, ['wrapKey', 'unwrapKey']);

@@ -5,7 +5,7 @@
 
 import { Problem, UnreachableError } from '../protocol/problem.js';
 import { BackendError } from './backend.js';
-import { BiometryError } from './biometry.js';
+import { BiometryError, NoSecretError } from './biometry.js';
 import { LoginRefusedError, SignInNeededError } from './login.js';
 import { has, moment, t } from './texts.js';
 
@@ -38,6 +38,7 @@ function other(error) {
   if (error instanceof UnreachableError) return t('problem.unreachable');
   if (error instanceof LoginRefusedError) return t('problem.login');
   if (error instanceof SignInNeededError) return t('problem.signin');
+  if (error instanceof NoSecretError) return t('biometry.missing');
   if (error instanceof BiometryError) return t('biometry.failed');
   if (error instanceof BackendError && has(`backend.${error.problem}`)) {
     return t(`backend.${error.problem}`, { minutes: Math.ceil((error.retryAfter ?? 60) / 60) });

@@ -69,10 +69,11 @@ export class Phone {
 
   /**
    * @param {Token} token of a login with `acr_values=urn:schleuse:enrol` and `dpop_jkt`
-   * @returns {Promise<any>} ticket, policy, perhaps the person's phones
+   * @param {string} [replaces] id of the phone whose place this one takes; then also in `register`
+   * @returns {Promise<any>} ticket, policy, the person's phones
    */
-  async begin(token) {
-    const ticket = await this.link.call({ method: 'POST', path: '/enrolments', token, body: '{}' });
+  async begin(token, replaces) {
+    const ticket = await this.link.call({ method: 'POST', path: '/enrolments', token, body: JSON.stringify({ replaces }) });
     this.id = ticket.device_id;
     return ticket;
   }

@@ -27,6 +27,8 @@ export class Problem extends Error {
     this.reason = told.reason;
     /** @type {string | undefined} of cooling, RFC 3339 */
     this.until = told.until;
+    /** @type {{id: string, name: string, last_used_at?: string}[]} of device_limit: what may be replaced */
+    this.devices = told.devices ?? [];
     /** @type {string} of password_weak and the like: why */
     this.detail = told.errors?.[0]?.detail ?? '';
     this.retryAfter = retryAfter;

@@ -26,7 +26,7 @@ function on(app) {
       const made = await create();
       await app.phone.setBiometric(password, made.jwk);
       await app.keep({ biometry: made.biometry });
-      await reopened(app, t('biometry.on.done'));
+      await app.lock(t('biometry.on.done')); // another biometric key closes the app
     },
   });
 }
@@ -40,13 +40,7 @@ function off(app) {
     act: async () => {
       await app.keep({ biometry: undefined });
       await app.phone.removeBiometric();
-      await reopened(app, t('biometry.off.done'));
+      await app.lock(t('biometry.off.done'));
     },
   });
-}
-
-/** Another biometric key closes the app: it is opened anew. @param {App} app @param {string} text */
-async function reopened(app, text) {
-  await app.lock();
-  app.say(text);
 }

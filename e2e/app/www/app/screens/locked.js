@@ -41,8 +41,8 @@ export async function unlock(app) {
         fields: newPassword({ label: t('register.password'), hint: t('register.password.hint'), min }),
         act: async ({ next }) => {
           app.self = await app.phone.unlock(await app.login.token(), next);
-          app.say(t('unlock.done'));
-          await app.start(app.self.pin_set ? app.routes.open : app.routes.setPin, { why: 'new', password: next });
+          if (app.self.pin_set) await app.start(app.routes.open, { note: t('unlock.done') });
+          else await app.start(app.routes.setPin, { why: 'new', password: next });
         },
       }),
     ],

@@ -10,13 +10,15 @@ import { setPin } from './pin.js';
 
 /**
  * @param {import('../app.js').App} app
+ * @param {{note?: string}} given note: what was just done
  * @returns {import('../app.js').Screen}
  */
-export function open(app) {
+export function open(app, { note }) {
   const digits = app.pinDigits;
   return {
     title: t('open.title'),
     content: [
+      note ? p(note, 'note') : null,
       p(t('open.what', { minutes: Math.round(app.idleSeconds / 60) || 1 })),
       ...byBiometry(app),
       form({

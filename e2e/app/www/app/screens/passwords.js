@@ -22,8 +22,7 @@ export function devicePasswordChange(app) {
         failed: (error) => app.failed(error),
         act: async ({ password, next }) => {
           await app.phone.setPassword(password, next);
-          app.say(t('password.done'));
-          await app.start(changed, { text: t('password.done') });
+          await app.lock(t('password.done')); // another device password closes the app
         },
       }),
       button(t('password.forgotten'), () => app.go(forgotten), 'link'),
@@ -33,7 +32,7 @@ export function devicePasswordChange(app) {
 }
 
 /** @param {App} app @param {{text: string}} given @returns {import('../app.js').Screen} */
-export function changed(app, { text }) {
+function changed(app, { text }) {
   return { title: t('settings.title'), menu: 'settings', content: [p(text, 'note'), button(t('app.on'), () => app.start(app.routes.settings))] };
 }
 

@@ -7,12 +7,21 @@ import { moment, t } from '../texts.js';
 import { setPin } from './pin.js';
 import { newPassword, rules } from './secrets.js';
 
+/** @typedef {{id: string, name: string, last_used_at?: string}} Other */
+
 /**
  * @param {import('../app.js').App} app
+ * @param {{replaces?: string}} given replaces: chosen already, because there are too many phones
  * @returns {Promise<import('../app.js').Screen>}
  */
-export async function register(app) {
-  const ticket = await begun(app);
+export async function register(app, { replaces: chosen }) {
+  let ticket;
+  try {
+    ticket = await begun(app, chosen);
+  } catch (error) {
+    if (isProblem(error, 'device_limit') && error.devices.length > 0) return full(app, error.devices);
+    throw error;
+  }
   if (!ticket) return setPin(app, { why: 'missing' });
   const min = ticket.policy.password_min;
   return {
@@ -24,13 +33,15 @@ export async function register(app) {
           name: 'name', label: t('register.name'), hint: t('register.name.hint'), value: t('register.name.value'),
           check: (name) => (name.trim() ? '' : t('register.empty')),
         },
-        ...replacing(ticket.devices ?? []),
+        ...(chosen ? [] : replacing(ticket.devices ?? [])),
         ...newPassword({ label: t('register.password'), hint: t('register.password.hint'), min }),
       ],
       buttons: (send) => h('div', {}, h('h2', {}, t('register.rules')), ul(rules(min)), send),
-      act: async ({ name, next, replaces }) => {
-        const chosen = { name: name.trim().slice(0, ticket.policy.name_max), password: next, replaces: replaces || undefined };
-        adopt(app, await app.phone.register(await app.login.token(), ticket.ticket, chosen));
+      act: async ({ name, next, replaces = chosen }) => {
+        // Which phone is replaced stands in the ticket too.
+        const { ticket: given } = replaces && !chosen ? await app.phone.begin(await app.login.token(), replaces) : ticket;
+        const details = { name: name.trim().slice(0, ticket.policy.name_max), password: next, replaces: replaces || undefined };
+        adopt(app, await app.phone.register(await app.login.token(), given, details));
         await app.keep({ id: app.phone.id });
         app.say(t('register.done'));
         await app.start(setPin, { why: 'new', password: next });
@@ -43,10 +54,11 @@ export async function register(app) {
  * Asks for a ticket. A key that was registered before, by a call whose answer
  * was lost, is this phone's already: null.
  * @param {import('../app.js').App} app
+ * @param {string} [replaces]
  */
-async function begun(app) {
+async function begun(app, replaces) {
   try {
-    return await app.phone.begin(await app.login.token());
+    return await app.phone.begin(await app.login.token(), replaces);
   } catch (error) {
     if (!isProblem(error, 'key_in_use')) throw error;
     adopt(app, await app.phone.self());
@@ -62,8 +74,28 @@ function adopt(app, self) {
 }
 
 /**
+ * There are too many phones: one must go.
+ * @param {import('../app.js').App} app
+ * @param {Other[]} devices
+ * @returns {import('../app.js').Screen}
+ */
+function full(app, devices) {
+  const [field] = replacing(devices);
+  return {
+    title: t('register.full'),
+    content: [
+      p(t('problem.device_limit'), 'note'),
+      form({
+        fields: [{ ...field, options: field.options?.slice(1), check: (value) => (value ? '' : t('register.full.mistake')) }],
+        act: ({ replaces }) => app.start(register, { replaces }),
+      }),
+    ],
+  };
+}
+
+/**
  * Which of the person's phones this one replaces.
- * @param {{id: string, name: string, last_used_at?: string}[]} devices
+ * @param {Other[]} devices
  * @returns {import('../form.js').Field[]}
  */
 function replacing(devices) {

@@ -48,6 +48,8 @@ export const de = Object.freeze({
   'register.replaces.hint': 'Das ersetzte Smartphone wird gesperrt. Es kann nichts mehr bestätigen.',
   'register.replaces.none': 'Nein, es kommt dazu',
   'register.replaces.one': 'Ja, „{name}“, zuletzt benutzt: {when}',
+  'register.full': 'Welches Smartphone soll dieses ersetzen?',
+  'register.full.mistake': 'Bitte wählen Sie, welches Smartphone dieses ersetzt.',
   'register.submit': 'Smartphone anmelden',
   'register.done': 'Ihr Smartphone ist angemeldet.',
   'register.cooling': 'Ihr Smartphone ist neu. Bis {until} bestätigt es nur, was wenig Schaden anrichten kann. So bleibt Zeit, falls es jemand anderes war.',

@@ -48,6 +48,8 @@ export const en = Object.freeze({
   'register.replaces.hint': 'The replaced phone is blocked. It can confirm nothing any more.',
   'register.replaces.none': 'No, it is one more',
   'register.replaces.one': 'Yes, “{name}”, last used: {when}',
+  'register.full': 'Which phone is this one to replace?',
+  'register.full.mistake': 'Please choose which phone this one replaces.',
   'register.submit': 'Register phone',
   'register.done': 'Your phone is registered.',
   'register.cooling': 'Your phone is new. Until {until} it confirms only what can do little harm. That leaves time in case it was somebody else.',
