@@ -138,10 +138,10 @@ func (s *stand) furnish(ctx context.Context) error {
 	if err := s.setClients(ctx); err != nil {
 		return err
 	}
-	if s.closed, err = s.start(ctx, "closed", s.doors.Gate(), s.doors.Internal(), stage.Loopback(s.tapPort()), ""); err != nil {
+	if s.closed, err = s.start(ctx, "closed", play.Spec{Port: s.doors.Gate(), Internal: s.doors.Internal(), KeycloakURL: stage.Loopback(s.tapPort())}, ""); err != nil {
 		return err
 	}
-	s.open, err = s.start(ctx, "open", s.openPort(), s.doors.Internal()+5, "",
+	s.open, err = s.start(ctx, "open", play.Spec{Port: s.openPort(), Internal: s.doors.Internal() + 5},
 		"  open: [account, device, ciba, exchange]\n  grants: {attack-web: [device, ciba, exchange]}\n")
 	return err
 }
@@ -150,8 +150,9 @@ func (s *stand) openPort() int { return s.doors.Partner() }
 
 func (s *stand) tapPort() int { return s.doors.Postgres() }
 
-// start runs one Schleuse. Both speak for the same public address.
-func (s *stand) start(ctx context.Context, name string, port, internal int, keycloak, more string) (*play.Schleuse, error) {
+// start runs one Schleuse in a folder of this name, with more in its gate. All
+// speak for the same public address.
+func (s *stand) start(ctx context.Context, name string, spec play.Spec, more string) (*play.Schleuse, error) {
 	dir := filepath.Join(s.Dir, name)
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, err
@@ -160,7 +161,8 @@ func (s *stand) start(ctx context.Context, name string, port, internal int, keyc
 	if err := writePeople(members); err != nil {
 		return nil, err
 	}
-	return s.Schleuse(ctx, play.Spec{Dir: dir, Port: port, Internal: internal, KeycloakURL: keycloak, Realm: realmName, Edit: func(config []byte) []byte {
+	spec.Dir, spec.Realm = dir, realmName
+	spec.Edit = func(config []byte) []byte {
 		for old, replacement := range map[string]string{
 			"\ninternal:":                     "\ntrusted_proxies: [127.0.0.1/32]\ninternal:",
 			"plain_clients: [partnerportal]":  "plain_clients: [partnerportal, attack-plain]",
@@ -170,7 +172,8 @@ func (s *stand) start(ctx context.Context, name string, port, internal int, keyc
 			config = bytes.Replace(config, []byte(old), []byte(replacement), 1)
 		}
 		return config
-	}})
+	}
+	return s.Schleuse(ctx, spec)
 }
 
 // writePeople gives everybody a card in the master data.
