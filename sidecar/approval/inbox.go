@@ -51,7 +51,9 @@ func (s *Service) WaitInbox(ctx context.Context, dev device.ID, seen string) (In
 		if err != nil || in.Version != seen || ctx.Err() != nil {
 			return in, err
 		}
-		s.rest(ctx, w, in.ends(s.Now()))
+		if !s.rest(ctx, w, in.ends(s.Now())) {
+			return in, nil
+		}
 	}
 }
 

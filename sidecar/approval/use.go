@@ -48,18 +48,26 @@ func (s *Service) Wait(ctx context.Context, client string, id ID, seen State) (A
 		if err != nil || a.State != seen || a.State.Final() || ctx.Err() != nil {
 			return a, err
 		}
-		s.rest(ctx, w, a.Expires)
+		if !s.rest(ctx, w, a.Expires) {
+			return s.present(a), nil
+		}
 	}
 }
 
-// rest sleeps until a change, the time or the end of ctx.
-func (s *Service) rest(ctx context.Context, w *Waiter, until time.Time) {
+// rest sleeps until a change or the time, and returns false at the end of ctx:
+// then what was read last is true still, or the waiter would have been woken.
+// When the program stops all who wait come to their end at once, and must not
+// all ask the database.
+func (s *Service) rest(ctx context.Context, w *Waiter, until time.Time) bool {
 	over := time.NewTimer(until.Sub(s.Now()))
 	defer over.Stop()
 	select {
 	case <-w.C:
+		return true
 	case <-over.C:
+		return true
 	case <-ctx.Done():
+		return false
 	}
 }
 

@@ -95,6 +95,34 @@ func TestWaitingEnds(t *testing.T) {
 	})
 }
 
+// All who wait are let go at once when the program stops: the database would be
+// asked by all of them in the same moment.
+func TestWhoIsLetGoAsksTheDatabaseNoMore(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world, ctx context.Context) {
+		a := w.ask("k")
+		waiting, cancel := context.WithCancel(ctx)
+		outside := w.listen(waiting, a)
+		in, err := w.Inbox(ctx, w.Phone.ID)
+		w.must(err)
+		inside := make(chan error)
+		go func() {
+			got, err := w.WaitInbox(waiting, w.Phone.ID, in.Version)
+			if got.Version != in.Version || got.Count != 1 {
+				t.Errorf("%+v", got)
+			}
+			inside <- err
+		}()
+		synctest.Wait()
+		w.Memory.Break(errors.New("asked"))
+		cancel()
+		if h := <-outside; h.err != nil || h.ID != a.ID || h.State != approval.Pending {
+			t.Errorf("%s, %v", h.State, h.err)
+		}
+		w.must(<-inside)
+		w.Memory.Break(nil)
+	})
+}
+
 func TestTheDatabaseIsAskedOnlyWhileSomebodyWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		asked := &counting{}
