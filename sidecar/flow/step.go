@@ -19,7 +19,8 @@ type Step interface {
 	// effect that may not be repeated.
 	Begin(ctx context.Context, a *Attempt) (Outcome, error)
 	// Resume is called with what came in. It must take its counters before it
-	// compares anything.
+	// compares anything. A change that it carries on when ctx has ended takes
+	// 10 s at most.
 	Resume(ctx context.Context, a *Attempt, in Input) (Outcome, error)
 }
 

@@ -58,6 +58,15 @@ func (h *handler) mayAct(w http.ResponseWriter, r *http.Request, x *exchange) (b
 		return false, h.beginAnew(w, x)
 	}
 	x.waits = &s
+	if h.Settings.Observe {
+		return true, nil
+	}
+	switch x.deed, err = h.begin(r.Context(), x, s); {
+	case errors.Is(err, errOvertaken):
+		return false, h.beginAnew(w, x)
+	case err != nil:
+		return false, laterFault(err)
+	}
 	return true, nil
 }
 
@@ -67,33 +76,45 @@ func (h *handler) awaits(ctx context.Context, tab string) (s shown, old bool, er
 	if err != nil || !known {
 		return s, true, err
 	}
-	old, err = h.late(ctx, s)
+	old, err = h.late(ctx, s, shownKey(tab))
 	return s, old, err
 }
 
 // acted follows up what has changed an account. Whoever else waits for it goes
 // nowhere from now on: of two people with one posted password the first to
-// choose another has the account. What was overtaken on its way is undone.
+// choose another has the account. What was overtaken on its way is undone. What
+// fails here is done by follow.
 func (h *handler) acted(ctx context.Context, x *exchange, resp *http.Response, login wire.Answer) error {
-	if x.waits == nil || h.Settings.Observe || !login.Live && resp.Header.Get("Location") == "" {
+	switch {
+	case x.waits == nil || h.Settings.Observe:
 		return nil
+	case login.Live || resp.Header.Get("Location") != "":
+	case resp.StatusCode >= http.StatusInternalServerError:
+		return nil // whether anything was done is not known
+	default:
+		return h.orLater(h.dismiss(ctx, x.deed))
 	}
 	s, known, err := h.shownIn(ctx, x.tab.Key) // the same form sent twice is the same person
 	if err != nil || !known {
 		s = *x.waits
 	}
 	unknown := h.addSignedIn(ctx, &s, login)
-	old, failed := h.late(ctx, s)
+	old, failed := h.late(ctx, s, x.deed.by())
 	switch {
 	case failed == nil && old:
 		return h.undo(ctx, x, s, login)
 	case failed == nil:
-		failed = h.recordAct(ctx, x.tab.Key, s.Numbers)
+		failed = h.carriedOut(ctx, x.deed, s.Numbers)
 	}
-	if err := errors.Join(err, unknown, failed); err != nil {
-		return h.answer(laterFault(err))
+	return h.orLater(errors.Join(err, unknown, failed))
+}
+
+// orLater answers a failure in the place of Keycloak.
+func (h *handler) orLater(err error) error {
+	if err == nil {
+		return nil
 	}
-	return nil
+	return h.answer(laterFault(err))
 }
 
 // addSignedIn adds the one whom an answer signs in.
@@ -109,19 +130,4 @@ func (h *handler) addSignedIn(ctx context.Context, s *shown, login wire.Answer) 
 		s.add(shown{At: s.At, Numbers: []member.KVNR{number}})
 	}
 	return nil
-}
-
-// recordAct records an action, first for the tab itself.
-func (h *handler) recordAct(ctx context.Context, tab string, numbers []member.KVNR) error {
-	now := h.Now()
-	err := h.editShown(ctx, tab, func(s *shown, _ bool) {
-		s.add(shown{At: now, Numbers: numbers})
-		s.At, s.Acted = now, true
-	})
-	for _, number := range numbers {
-		if err == nil {
-			err = h.changed(ctx, number, now)
-		}
-	}
-	return err
 }

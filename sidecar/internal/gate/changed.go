@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/schleuse/schleuse/sidecar/account"
@@ -25,8 +26,13 @@ import (
 const (
 	keepChange  = 24 * time.Hour // longer than any authentication and any login is kept back
 	changeTries = 32
-	// changeTime is longer than a step takes to set a password, see changing.
-	changeTime = 15 * time.Second
+	maxCrossed  = 8
+	// stepTime is how long a step may take that may set a password; what it
+	// carries on beyond that takes endTime at most (see flow.Step).
+	stepTime = 20 * time.Second
+	// changeTime is longer than that, and than Keycloak takes for a call of which
+	// nobody awaits the answer any more, see changing.
+	changeTime = stepTime + endTime + 15*time.Second
 	// anybody is the key under which the last change of all stands, for who
 	// waits and cannot be told whose account they wait for. No number is it.
 	anybody = "anybody"
@@ -39,30 +45,52 @@ type change struct {
 	// any moment until then.
 	Until time.Time `json:",omitzero"`
 	By    string    `json:",omitempty"`
+	// Crossed are those who were changing the account when it became somebody
+	// else's.
+	Crossed []string `json:",omitempty"`
 	// Session is the login in which its owner proved that it is theirs; empty
 	// where that was none.
 	Session account.SID `json:",omitempty"`
+	// Given is when it was given back whole: with another password, and with
+	// nothing in it that its owner does not know.
+	Given time.Time `json:",omitzero"`
 }
 
-// last is the moment before which nobody may have begun.
-func (c change) last() time.Time {
-	if c.Until.After(c.At) {
-		return c.Until
+// last is the moment before which nobody may have begun who waits for the
+// account, but who is changing it themselves.
+func (c change) last(by string) time.Time {
+	if by == c.By {
+		return c.At
 	}
-	return c.At
+	return latest(c.At, c.Until)
 }
 
-// changed records that from now on the account of this number is the
-// identified person's. It must be durable before they go on.
-func (h *handler) changed(ctx context.Context, number member.KVNR, at time.Time) error {
-	return h.recordChange(ctx, number, func(c *change) { c.At = latest(c.At, at) })
+// crossed reports whether a change by others came across this one.
+func (c change) crossed(by string) bool { return slices.Contains(c.Crossed, by) }
+
+// through says that a change is over.
+func (c *change) through(by string) {
+	if c.By == by {
+		c.By, c.Until = "", time.Time{}
+	}
+}
+
+// cross notes whom a change by others comes across.
+func (c *change) cross(now time.Time) {
+	if c.By != "" && c.Until.After(now) && !slices.Contains(c.Crossed, c.By) {
+		c.Crossed = append(c.Crossed, c.By)
+		c.Crossed = c.Crossed[max(0, len(c.Crossed)-maxCrossed):]
+	}
 }
 
 // proved records that the account is its owner's, by what they proved in the
 // login of this session.
 func (h *handler) proved(ctx context.Context, number member.KVNR, sid account.SID) error {
 	return h.recordChange(ctx, number, func(c *change) {
-		c.At, c.Session = latest(c.At, h.Now()), sid
+		c.cross(h.Now())
+		if c.At, c.Session = latest(c.At, h.Now()), sid; sid == "" {
+			c.Given = c.At
+		}
 	})
 }
 
@@ -73,14 +101,13 @@ func (h *handler) proved(ctx context.Context, number member.KVNR, sid account.SI
 func (h *handler) changing(ctx context.Context, number member.KVNR) (done func(context.Context) error, err error) {
 	by := rand.Text()
 	err = h.recordChange(ctx, number, func(c *change) {
+		c.cross(h.Now())
 		c.By, c.Until = by, latest(c.Until, h.Now().Add(changeTime))
 	})
 	return func(ctx context.Context) error {
 		return h.recordChange(ctx, number, func(c *change) {
 			c.At = latest(c.At, h.Now())
-			if c.By == by {
-				c.By, c.Until = "", time.Time{}
-			}
+			c.through(by)
 		})
 	}, err
 }
@@ -93,24 +120,24 @@ func latest(a, b time.Time) time.Time {
 }
 
 // recordChange edits what is known of this number, and of anybody.
-func (h *handler) recordChange(ctx context.Context, number member.KVNR, edit func(*change)) error {
+func (g *Gate) recordChange(ctx context.Context, number member.KVNR, edit func(*change)) error {
 	if number == "" {
 		return nil
 	}
 	for _, key := range []string{string(number), anybody} {
-		if err := h.editChange(ctx, key, edit); err != nil {
+		if err := g.editChange(ctx, key, edit); err != nil {
 			return fmt.Errorf("recording whose an account is: %w", err)
 		}
 	}
 	return nil
 }
 
-func (h *handler) editChange(ctx context.Context, key string, edit func(*change)) error {
+func (g *Gate) editChange(ctx context.Context, key string, edit func(*change)) error {
 	err := extension.ErrStale
 	for i := 0; i < changeTries && errors.Is(err, extension.ErrStale); i++ {
 		var c change
 		var version int64
-		if c, version, err = h.changeOf(ctx, key); err != nil {
+		if c, version, err = g.changeOf(ctx, key); err != nil {
 			return err
 		}
 		edit(&c)
@@ -118,13 +145,13 @@ func (h *handler) editChange(ctx context.Context, key string, edit func(*change)
 		if raw, err = json.Marshal(c); err != nil {
 			return err
 		}
-		err = h.Changes.Put(ctx, key, version, raw, keepChange)
+		err = g.Changes.Put(ctx, key, version, raw, keepChange)
 	}
 	return err
 }
 
-func (h *handler) changeOf(ctx context.Context, key string) (c change, version int64, err error) {
-	raw, version, err := h.Changes.Get(ctx, key)
+func (g *Gate) changeOf(ctx context.Context, key string) (c change, version int64, err error) {
+	raw, version, err := g.Changes.Get(ctx, key)
 	if err == nil && raw != nil {
 		err = json.Unmarshal(raw, &c)
 	}
@@ -134,17 +161,25 @@ func (h *handler) changeOf(ctx context.Context, key string) (c change, version i
 	return c, version, nil
 }
 
-// overtaken reports whether the account of this number has become somebody's
-// since then. The zero time is before everything.
-func (h *handler) overtaken(ctx context.Context, key string, since time.Time) (bool, error) {
-	if key == "" {
-		return false, nil
-	}
+// overtaken reports whether somebody who waits since then for the account of
+// this number has been overtaken by others. The zero time is before everything.
+func (h *handler) overtaken(ctx context.Context, key string, since time.Time, by string) (bool, error) {
 	c, version, err := h.changeOf(ctx, key)
 	if err != nil || version == 0 {
 		return false, err
 	}
-	return since.Before(c.last()), nil
+	return since.Before(c.last(by)), nil
+}
+
+// outdated reports whether the account of this number has become somebody's
+// since then. A change under way refuses no login: who is not cleared is held,
+// and the owner may be the one who comes again after a crash.
+func (h *handler) outdated(ctx context.Context, number member.KVNR, since time.Time) (bool, error) {
+	if number == "" {
+		return false, nil
+	}
+	c, _, err := h.changeOf(ctx, string(number))
+	return since.Before(c.At), err
 }
 
 // outlived reports whether a login is held that was begun before the account
@@ -158,7 +193,7 @@ func (h *handler) outlived(r *http.Request, rec flow.Record) (bool, error) {
 		return false, err
 	}
 	c, version, err := h.changeOf(ctx, string(rec.Number))
-	if err != nil || version == 0 || !s.At.Before(c.last()) || c.Session == rec.Session {
+	if err != nil || version == 0 || !s.At.Before(c.At) || c.Session == rec.Session {
 		return false, err
 	}
 	ours, err := h.provedHere(r, rec, c.Session)
@@ -189,13 +224,13 @@ func (h *handler) lateLogin(ctx context.Context, x *exchange, id wire.Identity, 
 	if err != nil || renewed {
 		return "", err
 	}
-	old, err := h.overtaken(ctx, string(who), born(x.tab))
+	old, err := h.outdated(ctx, who, born(x.tab))
 	if err != nil || !old {
 		return "", err
 	}
 	s, known, err := h.shownIn(ctx, x.tab.Key)
 	if err == nil && known && s.Acted {
-		old, err = h.overtaken(ctx, string(who), s.At)
+		old, err = h.outdated(ctx, who, s.At)
 	}
 	if err != nil || !old {
 		return "", err

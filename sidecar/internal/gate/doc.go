@@ -21,6 +21,7 @@
 //	changed.go         when an account has become its owner's
 //	shown.go           whose secret was shown in a tab that waits in Keycloak
 //	acting.go          who waits there does not act once they were overtaken
+//	deed.go            what follows from a demanded action follows, also after a crash
 //	undo.go            what was on its way meanwhile is taken back
 //	given.go           the role and the note before an account is given back
 //	action.go          no side effect (kc_action) before clearance

@@ -67,14 +67,14 @@ func (h *handler) endAll(ctx context.Context, rec flow.Record) error {
 }
 
 // remote does a remote action between its two audit entries.
-func (h *handler) remote(ctx context.Context, e audit.Entry, do func() error) error {
-	return audit.Around(ctx, h.Audit, e, func(*audit.Entry) error { return do() })
+func (g *Gate) remote(ctx context.Context, e audit.Entry, do func() error) error {
+	return audit.Around(ctx, g.Audit, e, func(*audit.Entry) error { return do() })
 }
 
 // fact writes one entry for something without remote effect.
-func (h *handler) fact(ctx context.Context, e audit.Entry) error {
+func (g *Gate) fact(ctx context.Context, e audit.Entry) error {
 	e.Phase = audit.Fact
-	if err := h.Audit.Append(ctx, e); err != nil {
+	if err := g.Audit.Append(ctx, e); err != nil {
 		return fmt.Errorf("writing the audit: %w", err)
 	}
 	return nil

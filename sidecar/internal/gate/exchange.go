@@ -38,6 +38,7 @@ type exchange struct {
 	shown     wire.Params         // the form of Keycloak's login page, as it goes upstream
 	execution string              // for which step of Keycloak's
 	waits     *shown              // who waits in the tab in which an action is done
+	deed      deed                // that action, while it is on its way
 
 	silent bool   // prompt=none: no page may be shown
 	acting bool   // a kc_action goes upstream with this request

@@ -18,6 +18,7 @@ import (
 	"github.com/schleuse/schleuse/sidecar/internal/bucket"
 	"github.com/schleuse/schleuse/sidecar/internal/gate/wire"
 	"github.com/schleuse/schleuse/sidecar/internal/web"
+	"github.com/schleuse/schleuse/sidecar/notify"
 )
 
 // Sealer makes values that leave the gate in a browser and come back: sealed
@@ -39,6 +40,8 @@ type Gate struct {
 	Actions  Actions
 	Permits  Permits           // nil: nobody registers a phone
 	Changes  extension.Records // of the gate's own, by number: see changed.go
+	Deeds    extension.Outbox  // of the gate's own: see deed.go
+	Notify   notify.Sender
 	Pages    *web.Pages
 	Seals    Sealer
 	Audit    audit.Log

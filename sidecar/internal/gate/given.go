@@ -22,14 +22,17 @@ func (h *handler) given(r *http.Request, rec flow.Record, move moving) (flow.Pos
 	// Who hangs up leaves nothing half done here.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), endTime)
 	defer cancel()
-	done, err := h.changing(ctx, rec.Number)
+	err := h.withdraw(ctx, rec)
+	var done func(context.Context) error
 	if err == nil {
-		err = h.withdraw(ctx, rec)
+		done, err = h.changing(ctx, rec.Number)
 	}
 	if err != nil {
 		return flow.Position{}, laterFault(err)
 	}
-	p, failed := move(r.Context(), rec.ID)
+	step, cancelStep := context.WithTimeout(r.Context(), stepTime)
+	defer cancelStep()
+	p, failed := move(step, rec.ID)
 	if failed != nil {
 		return p, failed // what became of it is not known: the note ahead stands
 	}

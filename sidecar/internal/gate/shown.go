@@ -46,11 +46,11 @@ func shownKey(tab string) string {
 }
 
 // shownIn returns what is known of a tab.
-func (h *handler) shownIn(ctx context.Context, tab string) (s shown, known bool, err error) {
+func (g *Gate) shownIn(ctx context.Context, tab string) (s shown, known bool, err error) {
 	if tab == "" {
 		return s, false, nil
 	}
-	raw, _, err := h.Changes.Get(ctx, shownKey(tab))
+	raw, _, err := g.Changes.Get(ctx, shownKey(tab))
 	if err == nil && raw != nil {
 		known, err = true, json.Unmarshal(raw, &s)
 	}
@@ -61,11 +61,11 @@ func (h *handler) shownIn(ctx context.Context, tab string) (s shown, known bool,
 }
 
 // editShown changes what is known of a tab.
-func (h *handler) editShown(ctx context.Context, tab string, edit func(s *shown, known bool)) error {
+func (g *Gate) editShown(ctx context.Context, tab string, edit func(s *shown, known bool)) error {
 	key, err := shownKey(tab), extension.ErrStale
 	for i := 0; i < changeTries && errors.Is(err, extension.ErrStale); i++ {
 		var s shown
-		raw, version, failed := h.Changes.Get(ctx, key)
+		raw, version, failed := g.Changes.Get(ctx, key)
 		if failed == nil && raw != nil {
 			failed = json.Unmarshal(raw, &s)
 		}
@@ -80,7 +80,7 @@ func (h *handler) editShown(ctx context.Context, tab string, edit func(s *shown,
 		if len(s.Numbers) > 0 {
 			about.Number = s.Numbers[0]
 		}
-		err = h.Changes.About(about).Put(ctx, key, version, raw, keepShown)
+		err = g.Changes.About(about).Put(ctx, key, version, raw, keepShown)
 	}
 	if err != nil {
 		return fmt.Errorf("recording whose secret was shown: %w", err)
@@ -204,8 +204,8 @@ func (h *handler) one(ctx context.Context, id account.ID) ([]account.Account, er
 	return []account.Account{a}, nil
 }
 
-// late reports whether anybody whose this tab can be was overtaken.
-func (h *handler) late(ctx context.Context, s shown) (bool, error) {
+// late reports whether anybody whose this tab can be was overtaken by others.
+func (h *handler) late(ctx context.Context, s shown, by string) (bool, error) {
 	keys := make([]string, 0, maxShown+1)
 	for _, number := range s.Numbers {
 		keys = append(keys, string(number))
@@ -214,7 +214,7 @@ func (h *handler) late(ctx context.Context, s shown) (bool, error) {
 		keys = append(keys, anybody)
 	}
 	for _, key := range keys {
-		if old, err := h.overtaken(ctx, key, s.At); err != nil || old {
+		if old, err := h.overtaken(ctx, key, s.At, by); err != nil || old {
 			return old, err
 		}
 	}

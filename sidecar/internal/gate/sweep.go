@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // How the records of sessions are held against Keycloak: one that Keycloak no
@@ -16,10 +18,18 @@ const (
 	sweepBatches = 20
 )
 
-// Run sweeps the records of sessions against Keycloak until ctx ends. A
-// failure is logged and tried again: nothing depends on it but the size of
-// the store.
+// Run sweeps the records of sessions against Keycloak, and does what follows
+// from demanded actions where that was interrupted, until ctx ends.
 func (g *Gate) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return g.Deeds.Deliver(ctx, g.follow) })
+	group.Go(func() error { return g.sweeps(ctx) })
+	return group.Wait()
+}
+
+// sweeps logs a failure and tries again: nothing depends on it but the size of
+// the store.
+func (g *Gate) sweeps(ctx context.Context) error {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
 	for {

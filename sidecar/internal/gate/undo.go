@@ -6,34 +6,21 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/schleuse/schleuse/sidecar/account"
 	"github.com/schleuse/schleuse/sidecar/audit"
 	"github.com/schleuse/schleuse/sidecar/internal/gate/wire"
+	"github.com/schleuse/schleuse/sidecar/member"
+	"github.com/schleuse/schleuse/sidecar/notify"
 )
 
 // undo takes back what was on its way to Keycloak while the account became
 // somebody else's: perhaps the password is now that of the one who waited. It
-// becomes nobody's; the owner sets another by a recovery.
+// becomes nobody's; the owner is told, and sets another by a recovery. What
+// fails here is tried again by follow.
 func (h *handler) undo(ctx context.Context, x *exchange, s shown, login wire.Answer) error {
 	h.alarm(ctx, "late_action", x)
-	var errs []error
-	for _, number := range s.Numbers {
-		old, err := h.overtaken(ctx, string(number), s.At)
-		if err == nil && !old {
-			continue
-		}
-		acc, failed := h.Accounts.Find(ctx, number)
-		if errors.Is(failed, account.ErrNotFound) {
-			continue
-		}
-		if err = errors.Join(err, failed); err == nil {
-			err = h.takeBack(ctx, x, acc.ID)
-		}
-		errs = append(errs, err)
-	}
-	if err := errors.Join(errs...); err != nil {
+	if err := h.undoNow(ctx, x.deed, s); err != nil {
 		return h.answer(laterFault(fmt.Errorf("undoing a late action: %w", err)))
 	}
 	if login.Live {
@@ -46,35 +33,75 @@ func (h *handler) undo(ctx context.Context, x *exchange, s shown, login wire.Ans
 	}}
 }
 
-// takeBack makes the password nobody's, ends all sessions, and removes what
-// signs in and was added while the action was on its way. Of a link to a
-// foreign issuer the age is not known: after a late link none stays.
-func (h *handler) takeBack(ctx context.Context, x *exchange, id account.ID) error {
+func (h *handler) undoNow(ctx context.Context, d deed, s shown) error {
+	for _, number := range s.Numbers {
+		old, err := h.overtaken(ctx, string(number), s.At, d.by())
+		if err != nil {
+			return err
+		}
+		if old {
+			d.Undo = append(d.Undo, number)
+		}
+	}
+	if err := errors.Join(h.putDeed(ctx, d), h.takeBack(ctx, d)); err != nil {
+		return err
+	}
+	return h.dropDeed(ctx, d)
+}
+
+// takeBack takes back what an action has made of the accounts that it must not
+// have changed. It may be repeated.
+func (g *Gate) takeBack(ctx context.Context, d deed) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
 	defer cancel()
-	since := h.Now().Add(-2 * upstreamTime)
-	e := audit.Entry{Action: "account.take_back", Client: x.client, Person: id, Detail: map[string]string{"reason": whyOvertaken}}
-	err := h.remote(ctx, e, func() error {
-		err := h.Accounts.SetPassword(ctx, id, nobodysPassword())
+	var errs []error
+	for _, number := range d.Undo {
+		c, _, err := g.changeOf(ctx, string(number))
+		if err == nil && c.Given.After(d.Sent) {
+			continue // by then nothing was left of it
+		}
+		acc, failed := g.Accounts.Find(ctx, number)
+		if errors.Is(failed, account.ErrNotFound) {
+			continue
+		}
+		if err = errors.Join(err, failed); err == nil {
+			err = g.takeBackFrom(ctx, d, acc.ID, number)
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// takeBackFrom makes the password nobody's, ends all sessions, removes what
+// signs in and was added while the action was on its way, and tells the owner.
+// Of a link to a foreign issuer the age is not known: after a late link none
+// stays.
+func (g *Gate) takeBackFrom(ctx context.Context, d deed, id account.ID, number member.KVNR) error {
+	e := audit.Entry{Action: "account.take_back", Client: d.Client, Person: id, Detail: map[string]string{"reason": whyOvertaken}}
+	err := g.remote(ctx, e, func() error {
+		err := g.Accounts.SetPassword(ctx, id, nobodysPassword())
 		if errors.Is(err, account.ErrExempt) {
 			return err
 		}
-		return errors.Join(err, h.Accounts.EndAll(ctx, id), h.removeSince(ctx, x, id, since))
+		return errors.Join(err, g.Accounts.EndAll(ctx, id), g.removeAdded(ctx, d, id))
 	})
 	if errors.Is(err, account.ErrExempt) {
 		return nil
 	}
-	return err
+	told := g.Notify.Send(ctx, notify.Notice{Kind: notify.PasswordVoid, ID: "taken_back/" + d.ID, Number: number, Account: id, At: d.Sent})
+	return errors.Join(err, told)
 }
 
-func (h *handler) removeSince(ctx context.Context, x *exchange, id account.ID, since time.Time) error {
-	list, err := h.Accounts.Authenticators(ctx, id)
+// removeAdded allows for a clock of Keycloak's that is a minute off.
+func (g *Gate) removeAdded(ctx context.Context, d deed, id account.ID) error {
+	list, err := g.Accounts.Authenticators(ctx, id)
 	if err != nil {
 		return fmt.Errorf("listing authenticators: %w", err)
 	}
+	from, to := d.Sent.Add(-upstreamTime), d.Sent.Add(3*upstreamTime)
 	for _, a := range list {
-		if a.Created.IsZero() && x.route == wire.AfterFirstBroker || !a.Created.IsZero() && a.Created.After(since) {
-			err = errors.Join(err, h.Accounts.RemoveAuthenticator(ctx, id, a.ID))
+		if a.Created.IsZero() && d.Link || a.Created.After(from) && a.Created.Before(to) {
+			err = errors.Join(err, g.Accounts.RemoveAuthenticator(ctx, id, a.ID))
 		}
 	}
 	return err

@@ -40,6 +40,8 @@ type world struct {
 	attempts *flowtest.Attempts
 	records  *records
 	changes  *extensiontest.Records
+	deeds    *extensiontest.Outbox
+	notices  *extensiontest.Notices
 	audit    *audittest.Log
 	gate     *gate.Gate
 	handler  http.Handler
@@ -54,7 +56,7 @@ func newWorld(t *testing.T, change ...func(*gate.Gate)) *world {
 	t.Cleanup(server.Close)
 	w := &world{
 		t: t, clock: clock, keycloak: k, attempts: flowtest.NewAttempts(clock.Now),
-		records: newRecords(), changes: extensiontest.NewRecords(clock.Now), audit: &audittest.Log{Now: clock.Now},
+		records: newRecords(), changes: extensiontest.NewRecords(clock.Now), deeds: extensiontest.NewOutbox(clock.Now), notices: &extensiontest.Notices{}, audit: &audittest.Log{Now: clock.Now},
 	}
 	w.gate = &gate.Gate{
 		Settings: gate.Settings{
@@ -63,8 +65,8 @@ func newWorld(t *testing.T, change ...func(*gate.Gate)) *world {
 			Since: day(time.December, 1),
 		},
 		Engine: w.engine(), Accounts: k, Codes: w.records, Logins: w.records, Actions: w.records,
-		Changes: w.changes,
-		Pages:   newPages(t), Seals: newSeals(t), Audit: w.audit, Log: slog.New(slog.DiscardHandler),
+		Changes: w.changes, Deeds: w.deeds, Notify: w.notices,
+		Pages: newPages(t), Seals: newSeals(t), Audit: w.audit, Log: slog.New(slog.DiscardHandler),
 		Now: clock.Now, Metrics: gate.NewMetrics(prometheus.NewRegistry()),
 	}
 	for _, f := range change {

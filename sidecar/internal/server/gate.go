@@ -66,6 +66,8 @@ func (h *house) openGate(context.Context) error {
 		Logins:   h.store.Logins(),
 		Actions:  h.store.Actions(),
 		Changes:  h.store.Records("gate.changes"),
+		Deeds:    h.store.Outbox("gate.deeds"),
+		Notify:   &h.notices,
 		Permits:  h.permits(),
 		Pages:    h.pages,
 		Seals:    seals{h.ring},
