@@ -45,7 +45,7 @@ func (b *backend) person(r *http.Request) (string, error) {
 			Key string `json:"jkt"`
 		} `json:"cnf"`
 	}
-	if err := token.Claims(&claims); err != nil || claims.Party != Client || claims.Bound.Key == "" {
+	if err := token.Claims(&claims); err != nil || claims.Party != Client {
 		return "", errToken
 	}
 	if key, err := b.proven(r, raw); err != nil || key != claims.Bound.Key {
@@ -58,10 +58,23 @@ func (b *backend) person(r *http.Request) (string, error) {
 // Schleuse for the time.
 const proofLife = time.Minute
 
+// proofClaims is what a proof says (RFC 9449 section 4.2).
+type proofClaims struct {
+	ID      string `json:"jti"`
+	Method  string `json:"htm"`
+	URL     string `json:"htu"`
+	Token   string `json:"ath"`
+	Seconds int64  `json:"iat"`
+}
+
 // proven returns the thumbprint of the key that the request's proof is by.
 func (b *backend) proven(r *http.Request, token string) (string, error) {
-	signed, err := jose.ParseSigned(strings.Join(r.Header.Values("DPoP"), ","), []jose.SignatureAlgorithm{jose.ES256})
-	if err != nil || len(signed.Signatures) != 1 {
+	headers := r.Header.Values("DPoP")
+	if len(headers) != 1 {
+		return "", errToken
+	}
+	signed, err := jose.ParseSignedCompact(headers[0], []jose.SignatureAlgorithm{jose.ES256})
+	if err != nil {
 		return "", errToken
 	}
 	header := signed.Signatures[0].Protected
@@ -73,24 +86,20 @@ func (b *backend) proven(r *http.Request, token string) (string, error) {
 	if err != nil {
 		return "", errToken
 	}
-	var claims struct {
-		ID      string `json:"jti"`
-		Method  string `json:"htm"`
-		URL     string `json:"htu"`
-		Token   string `json:"ath"`
-		Seconds int64  `json:"iat"`
-	}
-	if err := json.Unmarshal(payload, &claims); err != nil {
-		return "", errToken
-	}
-	hash := sha256.Sum256([]byte(token))
-	age := b.Now().Sub(time.Unix(claims.Seconds, 0)).Abs()
-	if claims.Method != r.Method || claims.URL != b.URL+r.URL.Path || age > proofLife ||
-		claims.Token != base64.RawURLEncoding.EncodeToString(hash[:]) || !b.proofs.take(claims.ID, b.Now()) {
+	var claims proofClaims
+	if err := json.Unmarshal(payload, &claims); err != nil || !b.fits(claims, r, token) || !b.proofs.take(claims.ID, b.Now()) {
 		return "", errToken
 	}
 	thumb, err := key.Thumbprint(crypto.SHA256)
 	return base64.RawURLEncoding.EncodeToString(thumb), err
+}
+
+// fits reports whether a proof is about this call, with this token, and new.
+func (b *backend) fits(claims proofClaims, r *http.Request, token string) bool {
+	hash := sha256.Sum256([]byte(token))
+	age := b.Now().Sub(time.Unix(claims.Seconds, 0)).Abs()
+	return claims.Method == r.Method && claims.URL == b.URL+r.URL.Path && age <= proofLife &&
+		claims.Token == base64.RawURLEncoding.EncodeToString(hash[:])
 }
 
 // proofLimit is how many proofs are remembered; more within two minutes are

@@ -42,3 +42,8 @@ export function moment(time) {
   if (!time) return '';
   return new Intl.DateTimeFormat(language(), { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(time));
 }
+
+/** @param {string | undefined} time RFC 3339 @returns {string} the day, as people read it */
+export function day(time) {
+  return time ? new Intl.DateTimeFormat(language(), { dateStyle: 'medium' }).format(new Date(time)) : '';
+}

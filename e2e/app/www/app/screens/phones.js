@@ -2,7 +2,7 @@
 
 import { button, h, p } from '../dom.js';
 import { form } from '../form.js';
-import { moment, t } from '../texts.js';
+import { day, moment, t } from '../texts.js';
 
 /** @typedef {import('../app.js').App} App */
 /** @typedef {{id: string, name: string, state: string, created_at: string, last_used_at?: string, cool_until?: string, this?: boolean}} Listed */
@@ -31,8 +31,8 @@ function one(app, device) {
     h('h2', {}, name),
     device.this ? h('p', {}, h('strong', {}, t('phones.this'))) : null,
     p(t(`phones.${state}`)),
-    used ? p(t('phones.used', { when: moment(used) }), 'hint') : null,
-    p(t('phones.since', { when: moment(since) }), 'hint'),
+    used ? p(t('phones.used', { when: day(used) }), 'hint') : null,
+    p(t('phones.since', { when: day(since) }), 'hint'),
     until && alive ? p(t('phones.cooling', { until: moment(until) }), 'hint') : null,
     alive ? button(t('phones.rename', { name }), () => app.go(rename, { device }), 'link') : null,
     alive ? button(t('phones.block', { name }), () => app.go(block, { device }), 'link') : null,

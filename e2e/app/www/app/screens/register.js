@@ -3,7 +3,7 @@
 import { isProblem } from '../../protocol/problem.js';
 import { h, p, ul } from '../dom.js';
 import { form } from '../form.js';
-import { moment, t } from '../texts.js';
+import { day, moment, t } from '../texts.js';
 import { setPin } from './pin.js';
 import { newPassword, rules } from './secrets.js';
 
@@ -101,7 +101,7 @@ function full(app, devices) {
 function replacing(devices) {
   if (devices.length === 0) return [];
   const options = devices.map(({ id, name, last_used_at: used }) => ({
-    value: id, text: t('register.replaces.one', { name, when: moment(used) || '–' }),
+    value: id, text: t('register.replaces.one', { name, when: day(used) || '–' }),
   }));
   return [{
     name: 'replaces', label: t('register.replaces'), hint: t('register.replaces.hint'), kind: 'choice', value: '',
