@@ -24,11 +24,16 @@ const (
 	Registration Name = "registration" // from a number to an account
 	Recovery     Name = "recovery"     // from a number to a new password
 	Enrolment    Name = "enrolment"    // what a session proves once more before it may register a phone
+	Stepup       Name = "stepup"       // the second factor of a session: what it proves once, for the clients that want it
 )
 
 // Holds reports whether an attempt of this flow holds a login of Keycloak's:
 // somebody has signed in, and the answer is withheld.
-func (n Name) Holds() bool { return n == Login || n == Enrolment }
+func (n Name) Holds() bool { return n == Login || n.OfSession() }
+
+// OfSession reports whether what is proved in this flow says something of a
+// session, and nothing of its person, who is identified already.
+func (n Name) OfSession() bool { return n == Enrolment || n == Stepup }
 
 // StepName is a step's name in the configuration; its kind may differ.
 type StepName string
@@ -84,7 +89,7 @@ type Attempt struct {
 	Account  account.ID   // empty until Keycloak's login is through
 	Session  account.SID  // likewise
 	Address  netip.Prefix // where the request comes from, IPv6 as /64; for counters only
-	Browser  string       // of a draft: an image of what the browser holds, or empty; for counters only, as it may drop that
+	Browser  string       // of a draft and what was kept of one: an image of what the browser holds, or empty; for counters only, as it may drop that
 	Language string       // "de" or "en"
 	Step     StepName     // the step that is asked
 	Kinds    []string     // kinds of the proofs given so far

@@ -48,7 +48,7 @@ func (e *Engine) Keep(ctx context.Context, secret Secret, draft Record, held []b
 	if draft.ID != "" || plan.Keycloak || d.act != ask || d.place != Behind || draft.Number == "" || secret == (Secret{}) {
 		return ErrNotReady
 	}
-	draft.Held, draft.Proofs, draft.Kinds, draft.Account, draft.Session, draft.Browser = held, nil, nil, "", "", ""
+	draft.Held, draft.Proofs, draft.Kinds, draft.Account, draft.Session = held, nil, nil, "", ""
 	return e.create(ctx, secret, draft)
 }
 

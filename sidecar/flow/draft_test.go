@@ -178,10 +178,10 @@ func (d *drafts) keep() flow.AttemptID {
 
 func TestAKeptDraftGoesOn(t *testing.T) {
 	d := newDrafts(t, nil)
-	d.draft.Parked = []flow.AttemptID{"1", "2", "3", "4", "5"}
+	d.draft.Parked, d.draft.Browser = []flow.AttemptID{"1", "2", "3", "4", "5"}, "browser"
 	id := d.keep()
 	r, err := d.store.Get(t.Context(), id)
-	if err != nil || r.Step != "nect" || r.Number != anna || string(r.Held) != "request" || len(r.Parked) != 4 || len(r.Proofs)+len(r.Kinds) > 0 {
+	if err != nil || r.Step != "nect" || r.Number != anna || string(r.Held) != "request" || len(r.Parked) != 4 || r.Browser != "browser" || len(r.Proofs)+len(r.Kinds) > 0 {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	if got := r.Expires.Sub(r.Created); got != flow.UnprovenLifetime {

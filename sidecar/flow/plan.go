@@ -100,7 +100,7 @@ func (p Plan) suits(flow Name) bool {
 	switch flow {
 	case Login:
 		return p.Keycloak && len(p.Back) > 0
-	case Enrolment:
+	case Enrolment, Stepup:
 		return !p.Keycloak && len(p.Front) == 0 && len(p.Back) > 0 && len(p.After) == 0
 	}
 	return !p.Keycloak && len(p.Front) > 0 && len(p.Back) > 0 && len(p.After) > 0
@@ -182,8 +182,8 @@ func (p *planner) place(i int, e Entry) {
 
 // belongs reports whether the flow has steps of this place.
 func (p *planner) belongs(i int, e Entry, at Place) bool {
-	if p.flow == Enrolment && at != Behind && len(e) == 1 {
-		p.fail(i, "step %q identifies nobody: an enrolment has only steps that do", e[0])
+	if p.flow.OfSession() && at != Behind && len(e) == 1 {
+		p.fail(i, "step %q identifies nobody: this flow has only steps that do", e[0])
 		return false
 	}
 	return true

@@ -103,19 +103,21 @@ func TestParsePlanOfLaterFlowsRefuses(t *testing.T) {
 	}
 }
 
-func TestParsePlanOfAnEnrolmentRefuses(t *testing.T) {
+func TestParsePlanOfASessionRefuses(t *testing.T) {
 	for name, c := range map[string]struct {
 		in   []flow.Entry
 		want string
 	}{
 		"nothing":  {nil, "a flow without steps"},
 		"keycloak": {[]flow.Entry{{"keycloak"}, {"nect"}}, "entry 1: keycloak stands in the login alone"},
-		"number":   {[]flow.Entry{{"kvnr"}, {"nect"}}, `entry 1: step "kvnr" identifies nobody: an enrolment has only steps that do`},
-		"end":      {[]flow.Entry{{"nect"}, {"password"}}, `entry 2: step "password" identifies nobody: an enrolment has only steps that do`},
+		"number":   {[]flow.Entry{{"kvnr"}, {"nect"}}, `entry 1: step "kvnr" identifies nobody: this flow has only steps that do`},
+		"end":      {[]flow.Entry{{"nect"}, {"password"}}, `entry 2: step "password" identifies nobody: this flow has only steps that do`},
 		"any":      {[]flow.Entry{{"password", "phone"}}, "entry 1: an any of steps that identify nobody: let each stand alone"},
 	} {
-		if plan, err := flow.ParsePlan(flow.Enrolment, standing, c.in...); err == nil || err.Error() != c.want || len(plan.Names()) > 0 {
-			t.Errorf("%s: %v, want %q", name, err, c.want)
+		for _, of := range []flow.Name{flow.Enrolment, flow.Stepup} {
+			if plan, err := flow.ParsePlan(of, standing, c.in...); err == nil || err.Error() != c.want || len(plan.Names()) > 0 {
+				t.Errorf("%s: %s: %v, want %q", of, name, err, c.want)
+			}
 		}
 	}
 }

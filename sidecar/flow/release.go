@@ -52,11 +52,12 @@ func (e *Engine) MarkCleared(ctx context.Context, id AttemptID) error {
 }
 
 // Waive clears a login without (all) its proofs, for an account that a fresh
-// look-up found cleared or exempt meanwhile. It may be repeated. It returns
-// ErrNotReady when the attempt is terminal, or is no login.
+// look-up found cleared or exempt meanwhile, and a step-up for a session that
+// has passed it in another attempt. It may be repeated. It returns ErrNotReady
+// when the attempt is terminal, or is of another flow.
 func (e *Engine) Waive(ctx context.Context, id AttemptID) error {
 	_, err := e.Attempts.Update(ctx, id, func(r *Record) error {
-		if r.Status.Terminal() || r.Flow != Login {
+		if r.Status.Terminal() || r.Flow != Login && r.Flow != Stepup {
 			return ErrNotReady
 		}
 		r.Status = Cleared

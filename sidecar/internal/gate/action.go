@@ -65,29 +65,67 @@ func (h *handler) actionAsked(ctx context.Context, x *exchange) (wantedAction, e
 // without it, and the original request follows the clearance.
 func (h *handler) guardAction(w http.ResponseWriter, r *http.Request, x *exchange) (done bool, err error) {
 	a, err := h.actionAsked(r.Context(), x)
-	if err != nil || !a.there || h.observed(r.Context(), "action") {
+	if err != nil || !a.there || h.leavesActions() && h.observed(r.Context(), "action") {
 		return false, err
 	}
 	if x.sent {
-		switch h.clear.fresh(r.Context(), x.hint.Subject) {
-		case account.Cleared, account.Exempt:
+		acts, err := h.actsFor(r.Context(), w, x)
+		if err != nil {
+			return false, err
+		}
+		if acts {
 			x.acting, x.action = true, a.value
 			return false, nil
-		case account.NotCleared:
-			x.sent = false
-			x.cookies.WithholdIdentity()
-			if err := h.disclaim(r.Context(), w, x); err != nil {
-				return false, err
-			}
-		default:
-			return false, laterFault(errors.New("the person's clearance is unknown"))
 		}
 	}
 	if a.inside {
 		h.interactionRequired(w, r, x)
 		return true, nil
 	}
+	x.aside = true
 	return false, nil
+}
+
+// actsFor reports whether an action goes upstream for somebody who claims to be
+// signed in. The cookie of one who is not cleared does not.
+func (h *handler) actsFor(ctx context.Context, w http.ResponseWriter, x *exchange) (bool, error) {
+	switch h.clear.fresh(ctx, x.hint.Subject) {
+	case account.Exempt:
+		return true, nil
+	case account.Cleared:
+		passed, err := h.mayChange(ctx, x.hint)
+		return passed, asLater(err)
+	case account.NotCleared:
+		if h.observed(ctx, "action") {
+			return true, nil
+		}
+		x.sent = false
+		x.cookies.WithholdIdentity()
+		return false, h.disclaim(ctx, w, x)
+	}
+	return false, laterFault(errors.New("the person's clearance is unknown"))
+}
+
+// actionWaits reports whether an action was asked for that did not go upstream.
+func actionWaits(x *exchange) bool { return !x.acting && (x.aside || x.tab.follows()) }
+
+// actionFollows reports whether one waits that can be asked for again.
+func (h *handler) actionFollows(x *exchange) bool {
+	return (x.known || x.aside) && x.tab.follows() && !h.leavesActions()
+}
+
+// leavesActions reports whether actions go upstream wherever they stand: the
+// gate only observes, and there is no step-up, which it does not only observe.
+func (h *handler) leavesActions() bool { return h.Settings.Observe && !h.stepsUp() }
+
+// mayChange reports whether a session of somebody who is cleared has passed
+// all that there is to pass: an authenticator that a thief of the password
+// enrols would outlive the session.
+func (h *handler) mayChange(ctx context.Context, of wire.Identity) (bool, error) {
+	if !h.stepsUp() {
+		return true, nil
+	}
+	return h.passedStepup(ctx, of.Subject, of.Session)
 }
 
 // checkAction looks, after an action went upstream, whether the identity

@@ -196,6 +196,8 @@ func (h *handler) settle(r *http.Request, id flow.AttemptID) (flow.Record, error
 		return rec, nil
 	case rec.Flow == flow.Enrolment:
 		return h.settleEnrolment(ctx, rec)
+	case rec.Flow == flow.Stepup:
+		return h.settleStepup(ctx, rec)
 	}
 	return h.settleLogin(r, rec)
 }

@@ -47,7 +47,7 @@ func (h *handler) enrol(ctx context.Context, x *exchange, resp *http.Response, l
 	p, err := h.Permits.Look(ctx, login.Identity.Session, x.client)
 	switch {
 	case err == nil && p.Thumbprint == x.tab.JKT:
-		return h.letOut(ctx, x, resp, login)
+		return h.stepUp(ctx, x, resp, login)
 	case err != nil && !errors.Is(err, device.ErrNoPermit):
 		return h.answer(laterFault(err))
 	}
@@ -57,7 +57,7 @@ func (h *handler) enrol(ctx context.Context, x *exchange, resp *http.Response, l
 	}
 	number := numberOf(acc)
 	if number == "" { // phones belong to insured people
-		return h.letOut(ctx, x, resp, login)
+		return h.stepUp(ctx, x, resp, login)
 	}
 	return h.hold(ctx, x, resp, holding{login, number, flow.Enrolment})
 }
@@ -71,15 +71,15 @@ func (h *handler) settleEnrolment(ctx context.Context, rec flow.Record) (flow.Re
 	case account.Unknown:
 		return rec, laterFault(errors.New("the person's clearance is unknown"))
 	}
-	return rec, h.overEnrolment(ctx, rec)
+	return rec, h.over(ctx, rec, keyEnrolmentOver)
 }
 
-// overEnrolment ends an enrolment, and nothing else.
-func (h *handler) overEnrolment(ctx context.Context, rec flow.Record) error {
-	if err := h.Engine.Fail(ctx, rec.ID, keyEnrolmentOver); err != nil {
+// over ends an attempt of a session's, and nothing else.
+func (h *handler) over(ctx context.Context, rec flow.Record, key string) error {
+	if err := h.Engine.Fail(ctx, rec.ID, key); err != nil {
 		return laterFault(err)
 	}
-	return &failureOf{rec.Client, attemptGone(errors.New("the login that wanted a phone is over"))}
+	return &failureOf{rec.Client, attemptGone(errors.New("the login that was held is over"))}
 }
 
 // permit gives the session what its person has proved, for 15 minutes from the
@@ -92,7 +92,7 @@ func (h *handler) permit(ctx context.Context, rec flow.Record) error {
 	case err != nil:
 		return laterFault(err)
 	case !alive:
-		return h.overEnrolment(ctx, rec)
+		return h.over(ctx, rec, keyEnrolmentOver)
 	}
 	of, err := decodeHeld(rec.Held)
 	if err != nil {
@@ -100,7 +100,7 @@ func (h *handler) permit(ctx context.Context, rec flow.Record) error {
 	}
 	proved := newest(rec)
 	if h.Now().Sub(proved) >= device.PermitLife {
-		return h.overEnrolment(ctx, rec)
+		return h.over(ctx, rec, keyEnrolmentOver)
 	}
 	err = h.givePermit(ctx, rec, device.Permit{
 		Session: rec.Session, Client: rec.Client, Account: rec.Account, Number: rec.Number, Thumbprint: of.JKT,
@@ -118,6 +118,9 @@ func (h *handler) givePermit(ctx context.Context, rec flow.Record, p device.Perm
 	})
 	if err == nil {
 		err = h.Permits.Give(ctx, p)
+	}
+	if err == nil {
+		err = h.countsAsStepup(ctx, rec)
 	}
 	if err == nil {
 		err = h.Engine.MarkCleared(ctx, rec.ID)

@@ -55,7 +55,7 @@ func (h *handler) notHeld(ctx context.Context, x *exchange, of holding, cause er
 	default:
 		return h.answer(laterFault(cause))
 	}
-	if of.flow == flow.Enrolment {
+	if of.flow.OfSession() {
 		return h.answer(cause)
 	}
 	return h.answer(errors.Join(cause, h.end(ctx, e)))

@@ -40,12 +40,16 @@ type Login struct {
 	Account account.ID
 	Seen    time.Time // when it was last recorded; TakeLogins need not change it
 	Expires time.Time // the longest that a session may live, offline included
+	// Stepup is when the session passed the step-up; zero = it has not. Once
+	// recorded it stays.
+	Stepup time.Time `json:",omitzero"`
 }
 
 // Logins records whose sessions are.
 type Logins interface {
 	// RecordLogin is idempotent; a session never changes its person: another
-	// person for a recorded session is an error and changes nothing.
+	// person for a recorded session is an error and changes nothing. The first
+	// Stepup that is not zero stays, whatever is recorded later.
 	RecordLogin(ctx context.Context, l Login) error
 	// Login returns the record, or ErrNoRecord.
 	Login(ctx context.Context, sid account.SID) (Login, error)

@@ -63,21 +63,26 @@ func (h *handler) pushedRequest(ctx context.Context, x *exchange, header http.He
 	}
 	x.client = ask.Client
 	x.push = &pushed{
-		Action: action, Inside: ask.Inside || h.Settings.Observe && ask.Action,
+		Action: action, Inside: ask.Inside || h.leavesActions() && ask.Action,
 		Silent: ask.Asks("none"), JKT: ask.JKT(),
 	}
-	params := ask.Params
-	if !h.Settings.Observe {
-		hint := ""
-		if !h.numbered(x) {
-			hint = params.Get("login_hint")
-		}
-		params = ask.Upstream(hint, false)
-	}
+	params := h.pushedParams(x, &ask)
 	// Beside a pushed request object Keycloak hears no prompt at all.
 	x.push.Prompted = ask.Object == wire.Signed || params.Get("prompt") != ""
 	x.body = []byte(params.Encode())
 	return nil
+}
+
+// pushedParams are the parameters for Keycloak.
+func (h *handler) pushedParams(x *exchange, ask *wire.Authorization) wire.Params {
+	if h.leavesActions() {
+		return ask.Observed()
+	}
+	hint := ""
+	if h.Settings.Observe || !h.numbered(x) {
+		hint = ask.Params.Get("login_hint")
+	}
+	return ask.Upstream(hint, false)
 }
 
 // authenticates reports whether the client shows a secret. Requests of others

@@ -23,12 +23,8 @@ const comeAgainFor = 10 * 60
 func (h *handler) atRest(w http.ResponseWriter, r *http.Request, rec flow.Record, out flow.Outcome) error {
 	switch rec.Status {
 	case flow.Proven:
-		if rec.Flow == flow.Enrolment {
-			if err := h.permit(r.Context(), rec); err != nil {
-				return err
-			}
-		} else if err := h.grant(r.Context(), rec); err != nil {
-			return laterFault(err)
+		if err := h.proven(r.Context(), rec); err != nil {
+			return err
 		}
 		fallthrough
 	case flow.Cleared, flow.Released:
@@ -39,6 +35,17 @@ func (h *handler) atRest(w http.ResponseWriter, r *http.Request, rec flow.Record
 	default:
 		return errors.New("an attempt without a status")
 	}
+}
+
+// proven does what a proven attempt is for.
+func (h *handler) proven(ctx context.Context, rec flow.Record) error {
+	switch rec.Flow {
+	case flow.Enrolment:
+		return h.permit(ctx, rec)
+	case flow.Stepup:
+		return h.passStepup(ctx, rec)
+	}
+	return asLater(h.grant(ctx, rec))
 }
 
 // done is the page after the last step. Its link and its refresh release: a
@@ -81,6 +88,9 @@ func (h *handler) grant(ctx context.Context, rec flow.Record) error {
 	err := h.remote(ctx, e, func() error { return h.Accounts.Grant(ctx, rec.Account) })
 	h.clear.forget(rec.Account)
 	if err != nil && !errors.Is(err, account.ErrExempt) {
+		return err
+	}
+	if err := h.countsAsStepup(ctx, rec); err != nil {
 		return err
 	}
 	if err := h.Engine.Forget(ctx, rec); err != nil {
@@ -179,11 +189,15 @@ func (h *handler) leave(w http.ResponseWriter, r *http.Request, rec flow.Record)
 	if err := h.mayLeave(r.Context(), rec); err != nil {
 		return err
 	}
+	open, err := h.withoutStepup(r.Context(), rec)
+	if err != nil {
+		return laterFault(err)
+	}
 	s, first, err := h.take(r.Context(), rec.ID)
 	if err != nil {
 		return err
 	}
-	if !first || s.Follow || h.codeIsOld(s) {
+	if !first || open || s.Follow || h.codeIsOld(s) {
 		return h.comeAgain(w, r, rec, s)
 	}
 	return h.letGo(w, r, rec, s)

@@ -95,12 +95,16 @@ func (h *handler) login(ctx context.Context, x *exchange, resp *http.Response, l
 	}
 }
 
-// passes lets a login out, unless it is to be held for an enrolment.
+// passes lets a login out, unless it is to be held for an enrolment or the
+// step-up.
 func (h *handler) passes(ctx context.Context, x *exchange, resp *http.Response, login wire.Answer) error {
-	if h.enrols(x) && h.clear.recent(ctx, login.Identity.Subject) == account.Cleared {
+	switch {
+	case h.clear.recent(ctx, login.Identity.Subject) != account.Cleared:
+		return h.letOut(ctx, x, resp, login)
+	case h.enrols(x):
 		return h.enrol(ctx, x, resp, login)
 	}
-	return h.letOut(ctx, x, resp, login)
+	return h.stepUp(ctx, x, resp, login)
 }
 
 // rightLogin is whose login it is, and why it must not be: the wrong person's,
@@ -113,12 +117,17 @@ func (h *handler) rightLogin(ctx context.Context, x *exchange, login wire.Answer
 	return who, refusal, err
 }
 
-// observeLogin lets a login out and reports whether it should have left.
+// observeLogin lets a login out and reports whether it should have left. What
+// concerns a session, an enrolment or the step-up, is not only observed; of
+// somebody unknown it cannot be told.
 func (h *handler) observeLogin(ctx context.Context, x *exchange, resp *http.Response, login wire.Answer, right bool) error {
 	if !right {
 		h.observed(ctx, "response")
 	}
-	return h.letOut(ctx, x, resp, login)
+	if h.clear.recent(ctx, login.Identity.Subject) == account.Unknown && h.wantsStepup(x.client) {
+		return h.answer(laterFault(errors.New("the person's clearance is unknown")))
+	}
+	return h.passes(ctx, x, resp, login)
 }
 
 // letOut records what leaves with the login of somebody who may pass.
@@ -126,7 +135,7 @@ func (h *handler) letOut(ctx context.Context, x *exchange, resp *http.Response, 
 	if !h.people.Allow(login.Identity.Subject) && !h.observed(ctx, "people") {
 		return h.answer(tooMany())
 	}
-	if x.known && x.tab.follows() && !h.Settings.Observe {
+	if h.actionFollows(x) {
 		return h.follow(ctx, x, resp.Header, login.Identity)
 	}
 	renewed, err := h.renews(ctx, x, login.Identity)

@@ -25,6 +25,7 @@ type Settings struct {
 
 	PlainClients []string            // client ids that get no number page
 	Enrolling    []string            // client ids of apps that register phones
+	Stepup       StepupFor           // who wants a second factor at the login; only with a plan for it
 	Start        map[string]string   // client id → where it begins anew
 	Since        time.Time           // the day of introduction
 	Observe      bool                // only report; never leave it on
@@ -35,6 +36,13 @@ type Settings struct {
 	TrustedProxies []netip.Prefix // whose forwarding headers count
 	CodeLifetime   time.Duration  // the realm's accessCodeLifespan; 0 = DefaultCodeLifetime
 	LoginLifetime  time.Duration  // the longest that a session may live, offline included; 0 = DefaultLoginLifetime
+}
+
+// StepupFor says which clients get the login of a session only once it has
+// passed the step-up. The zero StepupFor is none.
+type StepupFor struct {
+	Always  bool     // every client
+	Clients []string // client ids
 }
 
 // Validate reports all that is missing or impossible.

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,7 +46,10 @@ func (h *handler) tokenRequest(ctx context.Context, x *exchange, header http.Hea
 	if err := h.personOfToken(ctx, x.token); err != nil {
 		return err
 	}
-	return h.canBeLookedUp(ctx, x.token)
+	if err := h.canBeLookedUp(ctx, x.token); err != nil || x.token.account == "" {
+		return err
+	}
+	return h.tokensWantStepup(ctx, x.client, x.token.account, cmp.Or(x.token.session, x.token.Session))
 }
 
 // grantPasses is the allow-list: code, refresh and client credentials, and
@@ -150,7 +154,7 @@ func (h *handler) tokenAnswer(ctx context.Context, x *exchange, resp *http.Respo
 		return h.tokensLeave(ctx, x, resp, answer)
 	case later:
 		if h.observed(ctx, "token_unknown") {
-			return nil
+			return h.tokensLeave(ctx, x, resp, answer)
 		}
 		return h.noTokens(x, resp, laterFault(errors.New("the person's clearance is unknown")))
 	default:
@@ -190,6 +194,9 @@ func (h *handler) ownerOf(ctx context.Context, t *tokenExchange, answer wire.Tok
 }
 
 func (h *handler) tokensLeave(ctx context.Context, x *exchange, resp *http.Response, answer wire.TokenAnswer) error {
+	if err := h.tokensWantStepup(ctx, x.client, answer.Subject, answer.Session); err != nil {
+		return h.noTokens(x, resp, err)
+	}
 	if answer.Session == "" {
 		return nil
 	}

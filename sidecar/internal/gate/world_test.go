@@ -61,7 +61,7 @@ func newWorld(t *testing.T, change ...func(*gate.Gate)) *world {
 	w.gate = &gate.Gate{
 		Settings: gate.Settings{
 			PublicURL: mustURL(t, "https://login.test"), Realm: "kasse", Upstream: mustURL(t, server.URL),
-			PlainClients: []string{"partner"}, Start: map[string]string{"app": "https://app.test/"},
+			PlainClients: []string{"partner", "partner-consent"}, Start: map[string]string{"app": "https://app.test/"},
 			Since: day(time.December, 1),
 		},
 		Engine: w.engine(), Accounts: k, Codes: w.records, Logins: w.records, Actions: w.records,
@@ -210,6 +210,9 @@ func (r *records) RecordLogin(_ context.Context, l gate.Login) error {
 	defer r.mu.Unlock()
 	if old, ok := r.logins[l.Session]; ok && old.Account != l.Account {
 		return errors.New("another person for a recorded session")
+	}
+	if old := r.logins[l.Session]; !old.Stepup.IsZero() {
+		l.Stepup = old.Stepup
 	}
 	if r.fail == nil {
 		r.logins[l.Session] = l

@@ -131,6 +131,8 @@ func (s logins) RecordLogin(ctx context.Context, l gate.Login) error {
 			return err
 		case old.Account != l.Account:
 			return answer{ErrOtherPerson}
+		case !old.Stepup.IsZero():
+			l.Stepup = old.Stepup
 		}
 		record, err := s.seal("logins.record", at, l)
 		if err != nil {

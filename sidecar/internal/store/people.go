@@ -71,6 +71,7 @@ type HeldAttempt struct {
 type HeldLogin struct {
 	Seen    time.Time `json:"seen"`
 	Expires time.Time `json:"kept_until"`
+	Stepup  time.Time `json:"step_up,omitzero"` // when it passed the second factor
 }
 
 // HeldSession is a session at a site.
@@ -186,7 +187,7 @@ func (p Person) sealedTables(h *Held) []sealedTable {
 			var l gate.Login
 			mine := open(&l) && p.has(l.Account)
 			if mine && len(h.Logins) < maxShown {
-				h.Logins = append(h.Logins, HeldLogin{l.Seen.UTC(), l.Expires.UTC()})
+				h.Logins = append(h.Logins, HeldLogin{l.Seen.UTC(), l.Expires.UTC(), l.Stepup.UTC()})
 			}
 			return mine
 		}},

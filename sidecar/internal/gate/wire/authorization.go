@@ -164,6 +164,9 @@ func (a *Authorization) Upstream(hint string, keepAction bool) Params {
 	return p.drop(paramACR, EnrolACR).drop(paramPrompt, "create")
 }
 
+// Observed returns the parameters as they came, without what is the gate's own.
+func (a *Authorization) Observed() Params { return a.Params.drop(paramACR, EnrolACR) }
+
 // JKT returns the thumbprint of the key of the phone for which an enrolment is
 // asked (RFC 9449 section 10, RFC 7638), "" if none is asked for where that
 // can be taken out, or for no key. Beside a request object Keycloak reads what

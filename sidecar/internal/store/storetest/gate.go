@@ -104,6 +104,31 @@ var loginTests = map[string]func(*testing.T, *fixture){
 		_, err = l.Login(t.Context(), "s")
 		wantErr(t, err, gate.ErrNoRecord)
 	},
+	"that a session has passed the step-up stays": func(t *testing.T, f *fixture) {
+		l := f.one(0).Logins()
+		must(t, l.RecordLogin(t.Context(), login("s", start)))
+		passed := login("s", start)
+		passed.Stepup = start.Add(time.Minute)
+		must(t, l.RecordLogin(t.Context(), passed))
+		f.rotate(t, keyring.Index)
+		must(t, f.one(1).Logins().RecordLogin(t.Context(), login("s", start.Add(time.Hour))))
+		again := login("s", start.Add(2*time.Hour))
+		again.Stepup = start.Add(time.Hour)
+		must(t, l.RecordLogin(t.Context(), again))
+		got, err := l.Login(t.Context(), "s")
+		must(t, err)
+		if !got.Stepup.Equal(passed.Stepup) {
+			t.Errorf("passed at %s, want %s", got.Stepup, passed.Stepup)
+		}
+		if old, err := l.TakeLogins(t.Context(), start.Add(3*time.Hour), start.Add(3*time.Hour), 10); err != nil || len(old) != 1 || !old[0].Stepup.Equal(passed.Stepup) {
+			t.Errorf("taken %+v, %v", old, err)
+		}
+		must(t, l.ForgetLogin(t.Context(), "s"))
+		must(t, l.RecordLogin(t.Context(), login("s", start)))
+		if got, err = l.Login(t.Context(), "s"); err != nil || !got.Stepup.IsZero() {
+			t.Errorf("swept, and recorded anew: %+v, %v", got, err)
+		}
+	},
 	"of two people who race for a session one is recorded": func(t *testing.T, f *fixture) {
 		errs := race(racers, func(i int) error {
 			l := login("s", start)
