@@ -54,6 +54,7 @@ type record struct {
 	Account account.ID `json:",omitempty"`
 	Client  string     `json:",omitempty"`
 	Address string     // of who began it, for counters only
+	Browser string     `json:",omitempty"` // likewise
 	Level   Level
 	Opening time.Time // when the making of the case began
 	Return  []byte    // keyed image of the return address's secret

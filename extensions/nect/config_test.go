@@ -102,7 +102,7 @@ func TestNoKeyNoStart(t *testing.T) {
 }
 
 func TestCheckReadsTheKeys(t *testing.T) {
-	for text, well := range map[string]bool{"whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz": true, "whsec_no base64!": false, "": false} {
+	for text, well := range map[string]bool{"whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz": true, "whsec_no base64!": false, "": false, "whsec_": false, "whsec_b3RoZXI=": false} {
 		s := newService(t)
 		secret := s.file(text)
 		err := nect.Factory().Read(func(into any) error {

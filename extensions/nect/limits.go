@@ -14,7 +14,8 @@ const (
 	day = 24 * time.Hour
 	// codeTries is how often the code of another browser may be typed.
 	codeTries = 3
-	// mismatches is how many foreign documents one attempt bears.
+	// mismatches is how many foreign documents one attempt bears, and manifold
+	// times as many one browser a day: each new attempt there begins anew.
 	mismatches = 2
 	// alarming is how many foreign documents for one number in a day alarm.
 	alarming = 3
@@ -120,7 +121,7 @@ func (c caps) slowly() extension.Limit {
 
 // look says whether a case may be made, without counting.
 func (c caps) look(ctx context.Context, a *flow.Attempt) (standing, error) {
-	limits := append(c.own(a), c.foreign(record{Attempt: a.ID, Address: a.Address.String()})...)
+	limits := append(c.own(a), c.foreign(record{Attempt: a.ID, Address: a.Address.String(), Browser: a.Browser})...)
 	t, err := c.counters.Look(ctx, limits...)
 	return c.refusal(t), err
 }
@@ -187,10 +188,14 @@ func (c caps) code(r record) extension.Limit {
 	return extension.Limit{Name: "code", Subject: string(r.Case), Max: codeTries, Window: keep, About: r.subject()}
 }
 
-// foreign counts documents of somebody else in one attempt and at one address.
-// What is no attempt yet has none of its own.
+// foreign counts documents of somebody else in one attempt, in one browser, as
+// long as it keeps its cookie, and at one address. What is no attempt yet has
+// none of its own.
 func (c caps) foreign(r record) []extension.Limit {
 	out := []extension.Limit{c.today(extension.Limit{Name: ofAttempt + ofAddress, Subject: r.Address, Max: c.config.MismatchesPerAddress})}
+	if r.Browser != "" {
+		out = append(out, c.today(extension.Limit{Name: ofAttempt + "_browser", Subject: r.Browser, Max: manifold * mismatches}))
+	}
 	if r.Attempt != "" {
 		out = append(out, extension.Limit{Name: ofAttempt, Subject: string(r.Attempt), Max: mismatches, Window: keep, About: r.subject()})
 	}

@@ -61,6 +61,27 @@ func TestAFullAddressConcludesNothing(t *testing.T) {
 	}
 }
 
+// Whoever begins attempt after attempt in one browser brings few foreign
+// documents there; another browser at the same address is not held up.
+func TestABrowserBringsFewForeignDocuments(t *testing.T) {
+	w := in(t, "mismatch", "per_number: 20")
+	begins := func(n byte, browser string) *flow.Attempt {
+		a := w.attempt(n, flow.Registration)
+		a.Browser = browser
+		return a
+	}
+	for n := range byte(8) {
+		a := begins(n+1, "one")
+		w.presses(a, "start")
+		w.returns(a.ID)
+		w.expect(w.looks(a), "mismatch")
+	}
+	w.expect(w.presses(begins(20, "one"), "start"), "denied.too_many")
+	w.expect(w.presses(begins(21, "two"), "start"), "waiting")
+	w.Clock.Pass(day)
+	w.expect(w.presses(begins(22, "one"), "start"), "waiting")
+}
+
 // Whose result waits for room comes back the next day, and goes on with it: the
 // attempt itself does not live so long.
 func TestAFullAddressIsGoneOnWithTheNextDay(t *testing.T) {

@@ -38,7 +38,7 @@ func (s *step) begin(ctx context.Context, a *flow.Attempt, again bool) (flow.Out
 		return flow.DenyUntil(tooMany(may), may.until), nil
 	}
 	r := record{
-		Attempt: a.ID, Flow: a.Flow, Number: a.Number, Account: a.Account, Client: a.Client, Address: a.Address.String(),
+		Attempt: a.ID, Flow: a.Flow, Number: a.Number, Account: a.Account, Client: a.Client, Address: a.Address.String(), Browser: a.Browser,
 		Level: s.config.policy(a.Flow).Level, Opening: now,
 	}
 	err = s.cases.put(ctx, a.ID, version, r)

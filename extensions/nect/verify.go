@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
-	"errors"
+	"encoding/base64"
+	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
@@ -19,6 +21,7 @@ const (
 	// (Standard Webhooks, "Timestamp verification").
 	tolerance = 5 * time.Minute
 	maxID     = 200 // bytes of a message's id
+	minSecret = 24  // bytes of a secret (Standard Webhooks, "Signature scheme")
 )
 
 // genuineness says whether a callback is Nect's. The zero value is: it is not.
@@ -51,13 +54,23 @@ func (v verifier) keys() ([]string, error) {
 			return nil, err
 		}
 		if v.config.Verify == HMAC {
-			if _, err := standardwebhooks.NewWebhook(key); err != nil {
-				return nil, errors.New("callback.key_files: a secret is base64, with whsec_ in front or without")
+			if !signingKey(key) {
+				return nil, fmt.Errorf("callback.key_files: a secret is at least %d bytes in base64, with whsec_ in front or without", minSecret)
 			}
 		}
 		out = append(out, key)
 	}
 	return out, nil
+}
+
+// signingKey reports whether a secret may sign: with an empty one everybody does.
+func signingKey(key string) bool {
+	raw, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(key, "whsec_"))
+	if err != nil || len(raw) < minSecret {
+		return false
+	}
+	_, err = standardwebhooks.NewWebhook(key)
+	return err == nil
 }
 
 // verify says whether a callback is genuine. An error means that it cannot be
