@@ -1,0 +1,2 @@
+// Package commandline is a phone on the command line. What it answers is JSON.
+package commandline
