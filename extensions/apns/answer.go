@@ -30,14 +30,16 @@ const (
 	tooManyTokens reason = "TooManyProviderTokenUpdates"
 )
 
-var reasonForm = regexp.MustCompile(`^[A-Za-z]{1,40}$`)
+var reasonForm = regexp.MustCompile(`^[A-Za-z]+$`)
+
+const maxReason = 40
 
 // readReason returns the reason, "" where the body is none of Apple's.
 func readReason(raw []byte) reason {
 	var answer struct {
 		Reason string `json:"reason"`
 	}
-	if json.Unmarshal(raw, &answer) != nil || !reasonForm.MatchString(answer.Reason) {
+	if json.Unmarshal(raw, &answer) != nil || len(answer.Reason) > maxReason || !reasonForm.MatchString(answer.Reason) {
 		return ""
 	}
 	return reason(answer.Reason)

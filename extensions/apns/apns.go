@@ -46,12 +46,13 @@ const (
 	leastTimeout = time.Second
 	mostTimeout  = 10 * time.Second
 	mostText     = 200 // characters
+	maxBodyKey   = 100 // characters
 )
 
 var (
 	idForm      = regexp.MustCompile(`^[A-Z0-9]{10}$`)
 	topicForm   = regexp.MustCompile(`^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$`)
-	bodyKeyForm = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,100}$`)
+	bodyKeyForm = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
 )
 
 func defaults() Config {
@@ -97,7 +98,7 @@ func (c Config) validateWords() error {
 	switch {
 	case c.BodyKey != "" && c.Text != "":
 		return errors.New("body_key and text: only one of them")
-	case c.BodyKey != "" && !bodyKeyForm.MatchString(c.BodyKey):
+	case c.BodyKey != "" && (len(c.BodyKey) > maxBodyKey || !bodyKeyForm.MatchString(c.BodyKey)):
 		return errors.New("body_key: no key of a string, such as push_body")
 	case utf8.RuneCountInString(c.Text) > mostText || strings.ContainsFunc(c.Text, unicode.IsControl):
 		return fmt.Errorf("text: not one line of up to %d characters", mostText)

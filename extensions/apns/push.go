@@ -16,7 +16,10 @@ import (
 )
 
 // tokenForm is a device token in hexadecimal. Its length is Apple's to change.
-var tokenForm = regexp.MustCompile(`^([0-9a-fA-F]{2}){16,100}$`)
+// A count in the form would cost a fifth of a millisecond at each start.
+var tokenForm = regexp.MustCompile(`^([0-9a-fA-F]{2})+$`)
+
+const minToken, maxToken = 32, 200 // characters
 
 // maxPayload is the longest payload that Apple takes, in bytes.
 const maxPayload = 4096
@@ -36,7 +39,7 @@ func (p *pusher) ready(context.Context) error {
 
 // Push implements notify.Pusher.
 func (p *pusher) Push(ctx context.Context, push notify.Push) error {
-	if !tokenForm.MatchString(push.Token) {
+	if n := len(push.Token); n < minToken || n > maxToken || !tokenForm.MatchString(push.Token) {
 		return fmt.Errorf("%w: it is no token of APNs", notify.ErrTokenGone)
 	}
 	address, err := url.JoinPath(p.config.BaseURL, "3", "device", push.Token)

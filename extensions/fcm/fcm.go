@@ -46,12 +46,13 @@ const (
 	mostTimeout  = 10 * time.Second
 	mostTexts    = 8
 	mostText     = 200 // characters
+	maxBodyKey   = 100 // characters
 )
 
 var (
 	projectForm  = regexp.MustCompile(`^[a-z][a-z0-9-]{4,28}[a-z0-9]$`)
 	languageForm = regexp.MustCompile(`^[a-z]{2,3}$`)
-	keyForm      = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,99}$`)
+	keyForm      = regexp.MustCompile(`^[a-z_][a-z0-9_]*$`)
 )
 
 func defaults() Config {
@@ -84,7 +85,7 @@ func (c Config) Validate() error {
 	if u, err := url.Parse(c.BaseURL); err != nil || !extension.Private(u) || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		errs = append(errs, errors.New("base_url: no address as https://fcm.googleapis.com; http is for this machine only"))
 	}
-	if c.BodyKey != "" && !keyForm.MatchString(c.BodyKey) {
+	if c.BodyKey != "" && (len(c.BodyKey) > maxBodyKey || !keyForm.MatchString(c.BodyKey)) {
 		errs = append(errs, errors.New("body_key: no name of a string resource, such as push_body"))
 	}
 	return errors.Join(errs...)

@@ -52,7 +52,9 @@ type Notice struct {
 	At      time.Time   // when it happened
 }
 
-var idForm = regexp.MustCompile(`^[!-~]{1,128}$`)
+const maxID = 128
+
+var idForm = regexp.MustCompile(`^[!-~]+$`)
 
 // Validate returns all that is wrong with a notice (errors.Join). The error
 // holds nothing of the person.
@@ -61,7 +63,7 @@ func (n Notice) Validate() error {
 	if !slices.Contains(Kinds(), n.Kind) {
 		errs = append(errs, fmt.Errorf("there are no notices of the kind %q", n.Kind))
 	}
-	if !idForm.MatchString(n.ID) {
+	if len(n.ID) > maxID || !idForm.MatchString(n.ID) {
 		errs = append(errs, errors.New("a notice needs an id of 1 to 128 characters of printable ASCII without blanks"))
 	}
 	if n.Number == "" || n.At.IsZero() {
