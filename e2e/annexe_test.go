@@ -122,6 +122,14 @@ func (a *annexe) newcomer(t *testing.T) stage.Person {
 	t.Helper()
 	person := nextPerson()
 	a.onFile(t, person)
+	leaveAfterAll(t, person)
+	return person
+}
+
+// leaveAfterAll takes the person's account away when the test ends, if they
+// have got one by then.
+func leaveAfterAll(t *testing.T, person stage.Person) {
+	t.Helper()
 	ctx := context.WithoutCancel(t.Context())
 	t.Cleanup(func() {
 		if hasAccount(t, person) {
@@ -130,7 +138,6 @@ func (a *annexe) newcomer(t *testing.T) stage.Person {
 			}
 		}
 	})
-	return person
 }
 
 // customer is an insured person with an account and a card.

@@ -64,6 +64,7 @@ func grantsRole(r *http.Request) bool {
 type mortal struct {
 	*play.Schleuse
 	t    *testing.T
+	on   *play.Play
 	wire *wire
 	spec play.Spec
 }
@@ -75,7 +76,7 @@ func newMortal(t *testing.T) *mortal { return newReplica(t, play.Spec{}, nil) }
 func newReplica(t *testing.T, spec play.Spec, like *mortal) *mortal {
 	t.Helper()
 	dir := t.TempDir()
-	m := &mortal{t: t, wire: newWire(t), spec: spec}
+	m := &mortal{t: t, on: theatre, wire: newWire(t), spec: spec}
 	m.spec.Dir, m.spec.KeycloakURL = dir, m.wire.URL
 	m.spec.Port, m.spec.Internal = freePorts(t)
 	if like != nil {
@@ -104,7 +105,7 @@ func freePorts(t *testing.T) (port, internal int) {
 // rise starts it, with the same files as before.
 func (m *mortal) rise() {
 	m.t.Helper()
-	schleuse, err := theatre.Schleuse(context.WithoutCancel(m.t.Context()), m.spec)
+	schleuse, err := m.on.Schleuse(context.WithoutCancel(m.t.Context()), m.spec)
 	if err != nil {
 		m.t.Fatal(err)
 	}

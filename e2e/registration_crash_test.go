@@ -18,15 +18,9 @@ import (
 	"github.com/schleuse/schleuse/e2e/visitor"
 )
 
-// deaths is how often a registration is interrupted, by so many programs side
-// by side: one after another they would take five minutes.
-const (
-	deaths = 100
-	lanes  = 4
-	// wayTime bounds a way. Whoever was killed while a case was made at Nect is
-	// asked to wait for 45 seconds, until nobody can be at it any more.
-	wayTime = 2 * time.Minute
-)
+// wayTime bounds a way. Whoever was killed while a case was made at Nect is
+// asked to wait for 45 seconds, until nobody can be at it any more.
+const wayTime = 2 * time.Minute
 
 // newcomerAt is a person who registers, or recovers their account, at a mortal
 // Schleuse. They know what they did themselves, and what the pages say.
@@ -41,14 +35,18 @@ type newcomerAt struct {
 	form    *sent  // what it sent last without an answer
 }
 
-// way is what people do in a lane.
-type way struct{ name, wish, by string }
+// way is what people do in a lane, and how often they are interrupted. The
+// lanes run side by side: one after another they would take six minutes.
+type way struct {
+	name, wish, by string
+	deaths         int
+}
 
-var ways = [lanes]way{
-	{"a registration by letter", "register", "letter"},
-	{"a registration by Nect", "register", "nect"},
-	{"a recovery by letter", "recover", "letter"},
-	{"a recovery by Nect", "recover", "nect"},
+var ways = []way{
+	{"a registration by letter", "register", "letter", 50},
+	{"a registration by Nect", "register", "nect", 50},
+	{"a recovery by letter", "recover", "letter", 15},
+	{"a recovery by Nect", "recover", "nect", 15},
 }
 
 type sent struct {
@@ -200,7 +198,7 @@ func (m *mortal) sets(t *testing.T, on way) *newcomerAt {
 	if on.wish == "recover" {
 		withAccount(t, person)
 	}
-	leaveAfter(t, person)
+	leaveAfterAll(t, person)
 	n := &newcomerAt{mortal: m, way: on, person: person, wish: on.wish, browser: m.visitor(), last: theatre.Ports.SiteURL() + "/postfach/"}
 	if on.by == "letter" {
 		n.orders(t)
@@ -211,10 +209,7 @@ func (m *mortal) sets(t *testing.T, on way) *newcomerAt {
 // orders goes to the page for the code, and gets a letter.
 func (n *newcomerAt) orders(t *testing.T) {
 	t.Helper()
-	page, err := n.begin(t.Context())
-	for err == nil && page.Title() != askLetter {
-		page, err = n.answer(t.Context(), page)
-	}
+	page, err := n.toTheCode(t.Context())
 	if err == nil {
 		page, err = n.fill(t.Context(), page, "wish", "order")
 	}
@@ -224,6 +219,15 @@ func (n *newcomerAt) orders(t *testing.T) {
 	n.last, n.form = page.URL.String(), nil
 	a := &annexe{letters: filepath.Join(n.spec.Dir, play.LettersFolder)}
 	n.code = a.letter(t, n.person, "letter.code").Data.Code
+}
+
+// toTheCode goes to the page for the letter's code.
+func (n *newcomerAt) toTheCode(ctx context.Context) (*visitor.Page, error) {
+	page, err := n.begin(ctx)
+	for err == nil && page.Title() != askLetter {
+		page, err = n.answer(ctx, page)
+	}
+	return page, err
 }
 
 // whole demands that Keycloak has no account of the person, or a complete one:
@@ -255,8 +259,9 @@ func whole(t *testing.T, person stage.Person, must bool) {
 	}
 }
 
-// Registrations and recoveries are killed at random moments. Right afterwards
-// there is no account or a complete one, and going on completes it.
+// A hundred registrations, and some recoveries, are killed at random moments.
+// Right afterwards there is no account or a complete one, and going on completes
+// it.
 func TestKilledAtAHundredPointsOfARegistration(t *testing.T) {
 	openAnnexe(t) // it has the mailbox, and Nect
 	for _, on := range ways {
@@ -265,7 +270,7 @@ func TestKilledAtAHundredPointsOfARegistration(t *testing.T) {
 			t.Parallel()
 			undisturbed := m.dies(t, on, -1)
 			t.Logf("undisturbed it takes %v", undisturbed)
-			for i := range deaths / lanes {
+			for i := range on.deaths {
 				after := time.Duration(rand.Int64N(int64(undisturbed)))
 				if m.dies(t, on, after); t.Failed() {
 					t.Fatalf("the %d. death, %v after the beginning", i+1, after)
