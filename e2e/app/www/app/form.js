@@ -148,7 +148,8 @@ function show(element, problem, mistakes) {
 function jump(element, field, text) {
   const to = (/** @type {Event} */ event) => {
     event.preventDefault();
-    /** @type {HTMLElement | null} */ (element.querySelector(`#f-${field}`))?.focus();
+    const input = /** @type {HTMLElement | null} */ (element.querySelector(`#f-${field}`));
+    setTimeout(() => input?.focus()); // when the key that led here is up: it must not send the form
   };
   return h('a', { href: `#f-${field}`, on: { click: to } }, text);
 }

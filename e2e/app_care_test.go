@@ -1,0 +1,189 @@
+package e2e_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/schleuse/schleuse/sidecar/client"
+)
+
+func TestTheAppByKeyboardAlone(t *testing.T) {
+	g := registered(t, phoneSized)
+	g.must(g.Reload())
+	g.asked(askPIN)
+	if focused, err := g.Focused(); err != nil || !strings.HasPrefix(focused, "H1") {
+		t.Errorf("the focus is on %s, %v, not on the screen's question", focused, err)
+	}
+	g.types(askPIN, "f-pin", devicePIN)
+	g.asked(askInbox)
+	asked, err := g.u.backend().Ask(t.Context(), g.u.address("Am Deich 8"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.types("Es wartet eine Anfrage", "Adresse ändern", "")
+	g.types(askRequest, "f-code", asked.MatchCode) // the enter key sends the form, whose password is missing
+	g.asked("Bitte geben Sie Ihr Geräte-Passwort ein")
+	if focused, err := g.Focused(); err != nil || !strings.HasPrefix(focused, "DIV") {
+		t.Errorf("the focus is on %s, %v, not on the summary", focused, err)
+	}
+	g.must(g.Keys("\t"))
+	g.until("the tab key comes to the summary's link", "document.activeElement.tagName === 'A'")
+	g.must(g.Keys("\r"))
+	g.until("the summary leads to the field", "document.activeElement.id === 'f-password'")
+	g.types(askRequest, "f-password", devicePassword)
+	g.asked("Sie haben zugestimmt")
+	g.becomes(asked, client.Approved)
+}
+
+func TestAnAlteredRequestCannotBeApproved(t *testing.T) {
+	g := registered(t, phoneSized)
+	asked, err := g.u.backend().Ask(t.Context(), g.u.address("Am Deich 9"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = g.Evaluate(`(() => {
+		const real = fetch;
+		window.fetch = async (url, settings) => {
+			const answer = await real(url, settings);
+			if (!/\/requests\/[^/]+$/.test(url)) return answer;
+			const told = await answer.json();
+			const [head, body, signature] = told.request.split('.');
+			const text = new TextDecoder().decode(Uint8Array.from(atob(body.replaceAll('-', '+').replaceAll('_', '/')), c => c.charCodeAt(0)));
+			const forged = new TextEncoder().encode(text.replace('Am Deich 9', 'Am Deich 1'));
+			const again = btoa(String.fromCharCode(...forged)).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+			return new Response(JSON.stringify({...told, request: [head, again, signature].join('.')}), {headers: answer.headers});
+		};
+	})()`)
+	g.must(err)
+	g.must(g.Tap("Adresse ändern"))
+	g.asked("Wir können nicht prüfen, von wem diese Anfrage kommt")
+	g.looksGood("app-untrusted")
+	if g.remains("Zustimmen") || g.remains("Am Deich") {
+		t.Error("an altered request is shown, or can be approved")
+	}
+	g.must(g.Tap("Ablehnen"))
+	g.asked("Diese Anfrage ist vorbei")
+	if got, err := g.u.backend().Read(t.Context(), asked.ID); err != nil || got.State != client.Pending {
+		t.Errorf("what this phone was never given is %+v, %v", got, err)
+	}
+}
+
+func TestAnotherQuestionMeanwhileIsSaid(t *testing.T) {
+	g := registered(t, phoneSized)
+	backend, first := g.u.backend(), g.u.address("Am Deich 10")
+	first.Session = "the person's"
+	if _, err := backend.Ask(t.Context(), first); err != nil {
+		t.Fatal(err)
+	}
+	second := g.u.address("Beim Dieb 2")
+	second.Session = "the thief's"
+	if _, err := backend.Ask(t.Context(), second); !client.Is(err, client.AlreadyOpen) {
+		t.Fatal(err)
+	}
+	g.must(g.Tap("Adresse ändern"))
+	g.asked("kam noch eine. Wir haben sie abgelehnt")
+	g.asked("Am Deich 10")
+	g.looksGood("app-request-refused")
+}
+
+func TestARequestThatIsOverIsSaidToBe(t *testing.T) {
+	g := registered(t, phoneSized)
+	asked := g.reads("Am Deich 11")
+	if _, err := g.u.backend().Cancel(t.Context(), asked.ID); err != nil {
+		t.Fatal(err)
+	}
+	g.fills("Zustimmen", "code", asked.MatchCode, "password", devicePassword)
+	g.asked("Diese Anfrage ist vorbei: zurückgezogen")
+	g.looksGood("app-over")
+	g.must(g.Tap("Zu den Anfragen"))
+	g.asked("Es wartet nichts auf Sie")
+}
+
+func TestThreeWrongNumbersDeny(t *testing.T) {
+	g := registered(t, phoneSized)
+	asked := g.reads("Am Deich 12")
+	wrong := "000"
+	if asked.MatchCode == wrong {
+		wrong = "111"
+	}
+	for range 2 {
+		g.fails("Diese Zahl passt nicht", "Zustimmen", "code", wrong, "password", devicePassword)
+	}
+	g.fills("Zustimmen", "code", wrong, "password", devicePassword)
+	g.asked("Die Zahl war dreimal falsch")
+	g.becomes(asked, client.Denied)
+}
+
+// TestSomebodyNewBeginsInTheApp: the account is made at the gate, and the way
+// leads back to the app.
+func TestSomebodyNewBeginsInTheApp(t *testing.T) {
+	a := openAnnexe(t)
+	u := a.appUser(t, a.newcomer(t))
+	g := u.atTheApp(phoneSized)
+	g.asked(sayWelcome)
+	g.must(g.Press("Zum ersten Mal hier? Registrieren"))
+	g.number(u.person.Number)
+	g.wants(register)
+	g.goesToNect(u.person)
+	g.chooses(chosenPassword, "Konto anlegen")
+	g.password(chosenPassword)
+	g.asked(sayWelcome)
+	u.person.Password = chosenPassword
+	g.must(g.Press("Dieses Smartphone anmelden"))
+	g.showsTheDocument() // another proof: what opened the account opens no phone
+	g.asked(askPhoneName)
+	g.looksGood("app-register")
+	g.fails("zu kurz", "Smartphone anmelden", "name", "Mein erstes", "next", "kurz", "repeat", "kurz")
+	g.fills("Smartphone anmelden", "next", devicePassword, "repeat", devicePassword)
+	g.asked(askNewPIN)
+	g.looksGood("app-new-pin")
+	g.fails("6 Ziffern", "PIN festlegen", "pin", "12", "repeat", "12")
+	g.fills("PIN festlegen", "pin", devicePIN, "repeat", devicePIN)
+	g.asked(askInbox)
+}
+
+// TestAnOldPhoneVouchesForANewOne: the login in the app waits for the old phone.
+func TestAnOldPhoneVouchesForANewOne(t *testing.T) {
+	u := openAnnexe(t).identifiedCustomer(t)
+	u.old = u.phone()
+	g := u.atTheApp(phoneSized)
+	g.must(g.Press("Dieses Smartphone anmelden"))
+	g.number(u.person.Number)
+	g.wantsToSignIn()
+	g.password(u.person.Password)
+	g.asked(askOldPhone)
+	g.must(g.Press("Anfrage senden"))
+	g.asked(sayConfirm)
+	text, err := g.Text()
+	g.must(err)
+	shown := u.only(u.old)
+	if _, err := u.old.Approve(t.Context(), shown, threeDigits.FindString(text), devicePassword); err != nil {
+		t.Fatal(err)
+	}
+	g.asked(askPhoneName)
+	g.fills("Smartphone anmelden", "name", "Zweites Telefon", "next", devicePassword, "repeat", devicePassword)
+	g.asked(askNewPIN)
+	phones, err := u.old.Devices(t.Context())
+	if err != nil || len(phones) != 2 {
+		t.Errorf("%+v, %v", phones, err)
+	}
+}
+
+func TestTheAppSpeaksEnglish(t *testing.T) {
+	u := openAnnexe(t).identifiedCustomer(t)
+	g := u.atTheApp(phoneSized)
+	g.registers()
+	g.must(g.Tap("English"))
+	g.asked("Is there something to confirm?")
+	if _, err := u.backend().Ask(t.Context(), u.address("Am Deich 13")); err != nil {
+		t.Fatal(err)
+	}
+	g.must(g.Tap("Change of address"))
+	g.asked("Do you want this?")
+	g.asked("New address")
+	g.looksGood("app-request-english")
+	lang, err := g.Evaluate("document.documentElement.lang")
+	if err != nil || lang != "en" {
+		t.Errorf("the page says it is %q, %v", lang, err)
+	}
+}
