@@ -14,21 +14,27 @@ import (
 // waits at a page in front of Keycloak is no session yet, and would go on after
 // all sessions were ended.
 type Overtaker interface {
-	// Overtake has every login with this number that is under way begin anew,
-	// and for a short time also those that begin: it is called before and after
-	// what they may have shown becomes useless. It may be repeated.
-	Overtake(ctx context.Context, number member.KVNR) error
+	// Overtake has every login with this number that is under way begin anew. It
+	// is called before what they may have shown becomes useless; from then until
+	// done, or for a minute at the most, nobody signs in with this number. done is
+	// called after it: who begins then goes on. Both may be repeated.
+	Overtake(ctx context.Context, number member.KVNR) (done func(context.Context) error, err error)
 }
 
-// overtaking does something between two calls of Overtake. What it does, it
+// overtaking does something between Overtake and its done. What it does, it
 // does also where the first fails; then, too, it returns an error.
 func (s *Service) overtaking(ctx context.Context, number member.KVNR, do func() error) error {
 	if s.Overtaker == nil {
 		return do()
 	}
-	before := s.Overtaker.Overtake(ctx, number)
-	err := do()
-	return errors.Join(before, err, s.Overtaker.Overtake(ctx, number))
+	done, err := s.Overtaker.Overtake(ctx, number)
+	if err != nil {
+		return errors.Join(err, do())
+	}
+	if err := do(); err != nil {
+		return errors.Join(err, done(ctx))
+	}
+	return done(ctx)
 }
 
 // shutOut makes everything useless by which somebody else could sign in: the

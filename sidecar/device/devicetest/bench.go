@@ -230,7 +230,7 @@ func (q *Tasks) All() []device.Task {
 	return slices.Clone(q.queued)
 }
 
-// Overtaken is a device.Overtaker that counts.
+// Overtaken is a device.Overtaker that counts its calls and their ends.
 type Overtaken struct {
 	mu    sync.Mutex
 	times map[member.KVNR]int
@@ -238,17 +238,20 @@ type Overtaken struct {
 }
 
 // Overtake implements device.Overtaker.
-func (o *Overtaken) Overtake(_ context.Context, number member.KVNR) error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.err != nil {
-		return o.err
+func (o *Overtaken) Overtake(_ context.Context, number member.KVNR) (done func(context.Context) error, err error) {
+	count := func(context.Context) error {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		if o.err != nil {
+			return o.err
+		}
+		if o.times == nil {
+			o.times = map[member.KVNR]int{}
+		}
+		o.times[number]++
+		return nil
 	}
-	if o.times == nil {
-		o.times = map[member.KVNR]int{}
-	}
-	o.times[number]++
-	return nil
+	return count, count(context.Background())
 }
 
 // FailWith makes Overtake fail; nil mends it.
@@ -258,7 +261,7 @@ func (o *Overtaken) FailWith(err error) {
 	o.err = err
 }
 
-// Times is how often logins with this number were overtaken.
+// Times is how many calls and ends there were for this number.
 func (o *Overtaken) Times(number member.KVNR) int {
 	o.mu.Lock()
 	defer o.mu.Unlock()

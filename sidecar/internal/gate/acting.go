@@ -44,40 +44,37 @@ func (h *handler) act(w http.ResponseWriter, r *http.Request, x *exchange) error
 // mayAct decides, before anything goes upstream, whether an authentication
 // under way may change the account. false: the browser was answered.
 func (h *handler) mayAct(w http.ResponseWriter, r *http.Request, x *exchange) (bool, error) {
+	ctx := r.Context()
 	if !x.known {
-		if h.observed(r.Context(), "unknown_tab") {
+		if h.observed(ctx, "unknown_tab") {
 			return true, nil
 		}
 		return false, gone(errors.New("a demanded action of a tab that is not known"))
 	}
-	s, old, err := h.awaits(r.Context(), x.tab.Key)
+	who, err := h.waitsIn(ctx, x.tab)
+	old := errors.Is(err, errNotLed) || who.mixed
+	if err == nil && !old {
+		old, err = h.late(ctx, who)
+	}
 	switch {
+	case h.Settings.Observe:
+		if old {
+			h.observed(ctx, "overtaken")
+		}
+		return true, nil
+	case old:
+		return false, h.beginAnew(w, x)
 	case err != nil:
 		return false, laterFault(err)
-	case old && !h.observed(r.Context(), "overtaken"):
-		return false, h.beginAnew(w, x)
 	}
-	x.waits = &s
-	if h.Settings.Observe {
-		return true, nil
-	}
-	switch x.deed, err = h.begin(r.Context(), x, s); {
+	x.waits = &who
+	switch x.deed, err = h.begin(ctx, x, who); {
 	case errors.Is(err, errOvertaken):
 		return false, h.beginAnew(w, x)
 	case err != nil:
 		return false, laterFault(err)
 	}
 	return true, nil
-}
-
-// awaits says who may wait in a tab, and whether they were overtaken.
-func (h *handler) awaits(ctx context.Context, tab string) (s shown, old bool, err error) {
-	s, known, err := h.shownIn(ctx, tab)
-	if err != nil || !known {
-		return s, true, err
-	}
-	old, err = h.late(ctx, s, shownKey(tab))
-	return s, old, err
 }
 
 // acted follows up what has changed an account. Whoever else waits for it goes
@@ -94,19 +91,38 @@ func (h *handler) acted(ctx context.Context, x *exchange, resp *http.Response, l
 	default:
 		return h.orLater(h.dismiss(ctx, x.deed))
 	}
-	s, known, err := h.shownIn(ctx, x.tab.Key) // the same form sent twice is the same person
-	if err != nil || !known {
-		s = *x.waits
+	whose, err := h.changedBy(ctx, x, login)
+	if err != nil {
+		return h.orLater(err)
 	}
-	unknown := h.addSignedIn(ctx, &s, login)
-	old, failed := h.late(ctx, s, x.deed.by())
-	switch {
-	case failed == nil && old:
-		return h.undo(ctx, x, s, login)
-	case failed == nil:
-		failed = h.carriedOut(ctx, x.deed, s.Numbers)
+	switch err = h.carriedOut(ctx, x, whose); {
+	case errors.Is(err, errOvertaken):
+		return h.undo(ctx, x, whose, login)
+	case err != nil || login.Live || !x.waits.unknown:
+		return h.orLater(err)
 	}
-	return h.orLater(errors.Join(err, unknown, failed))
+	old, err := h.late(ctx, *x.waits)
+	if err == nil && old { // whose it is nobody can say, so nothing can be taken back
+		h.alarm(ctx, "late_action", x)
+		return h.anew(x)
+	}
+	return h.orLater(err)
+}
+
+// changedBy is whose account an action has changed: the one that the answer
+// signs in, or else the one alone whose secret was right in the tab.
+func (h *handler) changedBy(ctx context.Context, x *exchange, login wire.Answer) ([]member.KVNR, error) {
+	if !login.Live {
+		return x.waits.proved, nil
+	}
+	acc, err := h.Accounts.Get(ctx, login.Identity.Subject)
+	if err != nil {
+		return nil, fmt.Errorf("looking up who has acted: %w", err)
+	}
+	if number := numberOf(acc); number != "" {
+		return []member.KVNR{number}, nil
+	}
+	return nil, nil
 }
 
 // orLater answers a failure in the place of Keycloak.
@@ -117,17 +133,11 @@ func (h *handler) orLater(err error) error {
 	return h.answer(laterFault(err))
 }
 
-// addSignedIn adds the one whom an answer signs in.
-func (h *handler) addSignedIn(ctx context.Context, s *shown, login wire.Answer) error {
-	if !login.Live {
-		return nil
-	}
-	acc, err := h.Accounts.Get(ctx, login.Identity.Subject)
-	if err != nil {
-		return fmt.Errorf("looking up who has acted: %w", err)
-	}
-	if number := numberOf(acc); number != "" {
-		s.add(shown{At: s.At, Numbers: []member.KVNR{number}})
-	}
-	return nil
+// anew begins anew in the place of Keycloak's answer.
+func (h *handler) anew(x *exchange) error {
+	return &instead{func(w http.ResponseWriter, r *http.Request) {
+		if err := h.beginAnew(w, x); err != nil {
+			h.Pages.Error(w, r, err, h.startLink(x.client)...)
+		}
+	}}
 }

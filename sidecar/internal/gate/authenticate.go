@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/schleuse/schleuse/sidecar/internal/gate/wire"
@@ -24,19 +25,21 @@ func (h *handler) authenticate(w http.ResponseWriter, r *http.Request, x *exchan
 		}
 	}
 	h.recall(x, query, form)
-	if form == nil || h.Settings.Observe {
-		x.body = encodeForm(form)
-		h.forward(w, r, x)
-		return nil
-	}
-	if !x.known && h.numbered(x) {
+	switch {
+	case h.Settings.Observe:
+	case form != nil && !x.known && h.numbered(x):
 		return h.askAgain(w, r, x, query)
-	}
-	if form.Has("username") && x.tab.Number != "" {
+	case form.Has("username") && x.tab.Number != "":
 		form = form.With("username", string(x.tab.Number))
 	}
-	x.shown, x.execution = form, query.Get("execution")
-	x.body = encodeForm(form)
+	x.shown, x.body = form, encodeForm(form)
+	if done, err := h.before(w, r, x); done {
+		return err
+	}
+	if form != nil {
+		// What Keycloak makes of a secret is seen, whoever hangs up.
+		r = r.WithContext(context.WithoutCancel(r.Context()))
+	}
 	h.forward(w, r, x)
 	return nil
 }
@@ -68,7 +71,12 @@ func encodeForm(form wire.Params) []byte {
 // Keycloak does not read client_id, what a browser writes there counts for
 // nothing.
 func (h *handler) recall(x *exchange, query, form wire.Params) {
-	x.tab, x.known = x.tabs.find(string(wire.TabOfRequest(x.route, query, form)))
+	x.tabKey = string(wire.TabOfRequest(x.route, query, form))
+	x.tab, x.known = x.tabs.find(x.tabKey)
+	if x.tab.Kind == opened {
+		x.known = !h.numbered(&exchange{client: query.Get("client_id")})
+		x.tab.Client = query.Get("client_id")
+	}
 	switch {
 	case x.known:
 		x.client = x.tab.Client
@@ -115,6 +123,9 @@ func (h *handler) brokered(w http.ResponseWriter, r *http.Request, x *exchange) 
 		x.body = encodeForm(form)
 	}
 	h.recall(x, query, form)
+	if done, err := h.before(w, r, x); done {
+		return err
+	}
 	h.forward(w, r, x)
 	return nil
 }

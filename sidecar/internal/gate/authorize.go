@@ -150,17 +150,31 @@ func (h *handler) bindTab(ctx context.Context, x *exchange, resp *http.Response)
 	if err := h.witness(ctx, x, resp, key); err != nil {
 		return h.answer(laterFault(err))
 	}
-	if key != "" && key != x.tab.Key && x.tab.Kind != "" {
+	if key != "" && key != x.tab.Key {
 		if entry, ok := h.entryFor(ctx, x); ok {
-			entry.Key = key
-			if x.route == wire.Auth {
-				entry.Born = h.Now().UnixMilli()
-			}
-			x.tabs.put(entry)
+			x.tabs.put(h.birth(x, entry, key))
 		}
 	}
 	h.writeTabs(resp.Header, x.tabs)
 	return nil
+}
+
+// birth is what is remembered of a tab from its first answer on. Where Keycloak
+// goes on in another tab than the one that was asked for, that one may be of
+// any age, and anybody's.
+func (h *handler) birth(x *exchange, entry tab, key string) tab {
+	entry.Key, entry.Born, entry.Late, entry.Claim = key, 0, true, ""
+	switch {
+	case x.route == wire.Auth:
+		entry.Late = false
+		if x.sent {
+			entry.Claim = x.hint.Subject
+		}
+	case x.tabKey != "":
+		return entry
+	}
+	entry.Born = h.Now().UnixMilli()
+	return entry
 }
 
 // entryFor completes the entry of somebody who signs in again: the number is
@@ -169,7 +183,11 @@ func (h *handler) bindTab(ctx context.Context, x *exchange, resp *http.Response)
 // whose id they know.
 func (h *handler) entryFor(ctx context.Context, x *exchange) (tab, bool) {
 	entry := x.tab
-	if entry.Kind != renewed || entry.Number != "" {
+	switch {
+	case entry.Kind == "":
+		entry = tab{Kind: opened, At: h.Now().Unix()}
+		return entry, x.tabKey == "" && (x.route == wire.DevicePage || x.route == wire.ResetCredentials)
+	case entry.Kind != renewed || entry.Number != "":
 		return entry, true
 	}
 	if !x.sent {

@@ -18,36 +18,34 @@ import (
 )
 
 // Keycloak keeps an authentication under way, and with it whoever has shown a
-// secret in it, for as long as accessCodeLifespanLogin says, and looks at
+// secret in it, for as long as its root session is kept alive, and looks at
 // nothing again when it goes on: somebody who waits at a demanded action would
 // choose the password of an account whose owner has identified themselves
 // meanwhile. So the gate remembers when an account has become somebody's, and
-// lets nobody go on who has shown their secret before (see shown.go).
+// lets nobody go on whose tab was opened before (see shown.go). The root
+// session, whose id becomes that of the login, is no measure: it is older than
+// the tab, and lives on in the browser of an owner who signs in anew.
 const (
-	keepChange  = 24 * time.Hour // longer than any authentication and any login is kept back
+	keepChange  = 24 * time.Hour // longer than any tab is known and any login is kept back
 	changeTries = 32
-	maxCrossed  = 8
+	maxMarks    = 8
 	// stepTime is how long a step may take that may set a password; what it
 	// carries on beyond that takes endTime at most (see flow.Step).
 	stepTime = 20 * time.Second
 	// changeTime is longer than that, and than Keycloak takes for a call of which
 	// nobody awaits the answer any more, see changing.
 	changeTime = stepTime + endTime + 15*time.Second
-	// anybody is the key under which the last change of all stands, for who
-	// waits and cannot be told whose account they wait for. No number is it.
+	// anybody is the key under which the changes of all stand, for who waits and
+	// cannot be told whose account they wait for. No number is it. The last one
+	// stands there up to coarse too late, so that many write it once.
 	anybody = "anybody"
+	coarse  = 2 * time.Second
 )
 
 // change says when an account has become somebody's.
 type change struct {
-	At time.Time
-	// Until is in the future while By changes the account: it may be theirs at
-	// any moment until then.
-	Until time.Time `json:",omitzero"`
-	By    string    `json:",omitempty"`
-	// Crossed are those who were changing the account when it became somebody
-	// else's.
-	Crossed []string `json:",omitempty"`
+	At    time.Time // by whoever has no mark
+	Marks []mark    `json:",omitempty"`
 	// Session is the login in which its owner proved that it is theirs; empty
 	// where that was none.
 	Session account.SID `json:",omitempty"`
@@ -56,41 +54,99 @@ type change struct {
 	Given time.Time `json:",omitzero"`
 }
 
+// mark says that somebody makes the account theirs, or has. It counts for all
+// but themselves.
+type mark struct {
+	By      string    // a tab, or a step of the gate's own
+	At      time.Time `json:",omitzero"`
+	Until   time.Time `json:",omitzero"`  // it may be theirs at any moment until then
+	Shut    bool      `json:",omitempty"` // until then nobody signs in either
+	Crossed bool      `json:",omitempty"` // it became somebody else's before Until
+}
+
 // last is the moment before which nobody may have begun who waits for the
 // account, but who is changing it themselves.
 func (c change) last(by string) time.Time {
-	if by == c.By {
-		return c.At
+	at := c.At
+	for _, m := range c.Marks {
+		if m.By != by {
+			at = latest(at, latest(m.At, m.Until))
+		}
 	}
-	return latest(c.At, c.Until)
+	return at
+}
+
+// lastLogin is the moment before which no login may have begun. A change under
+// way by a step refuses none: who is not cleared is held, and the owner may be
+// the one who comes again after a crash.
+func (c change) lastLogin(by string) time.Time {
+	at := c.At
+	for _, m := range c.Marks {
+		if m.By == by {
+			continue
+		}
+		if at = latest(at, m.At); m.Shut {
+			at = latest(at, m.Until)
+		}
+	}
+	return at
+}
+
+// marked is the mark of this name, made if there is none. Of too many the
+// oldest is counted for everybody.
+func (c *change) marked(by string) *mark {
+	for i := range c.Marks {
+		if c.Marks[i].By == by {
+			return &c.Marks[i]
+		}
+	}
+	if len(c.Marks) >= maxMarks {
+		c.At = latest(c.At, latest(c.Marks[0].At, c.Marks[0].Until))
+		c.Marks = slices.Delete(c.Marks, 0, 1)
+	}
+	c.Marks = append(c.Marks, mark{By: by})
+	return &c.Marks[len(c.Marks)-1]
+}
+
+// through says that a change is over, whatever came of it.
+func (c *change) through(by string) {
+	for i, m := range c.Marks {
+		if m.By != by {
+			continue
+		}
+		if c.Marks[i].Until, c.Marks[i].Shut = (time.Time{}), false; m.At.IsZero() {
+			c.Marks = slices.Delete(c.Marks, i, i+1)
+		}
+		return
+	}
+}
+
+// owned says that the account has become somebody's, by none of the marks.
+// What is on its way comes too late.
+func (c *change) owned(now time.Time) {
+	c.At, c.Session = latest(c.At, now), ""
+	c.cross(now)
+}
+
+func (c *change) cross(now time.Time) {
+	for i, m := range c.Marks {
+		c.Marks[i].Crossed = m.Crossed || m.Until.After(now)
+	}
 }
 
 // crossed reports whether a change by others came across this one.
-func (c change) crossed(by string) bool { return slices.Contains(c.Crossed, by) }
-
-// through says that a change is over.
-func (c *change) through(by string) {
-	if c.By == by {
-		c.By, c.Until = "", time.Time{}
-	}
-}
-
-// cross notes whom a change by others comes across.
-func (c *change) cross(now time.Time) {
-	if c.By != "" && c.Until.After(now) && !slices.Contains(c.Crossed, c.By) {
-		c.Crossed = append(c.Crossed, c.By)
-		c.Crossed = c.Crossed[max(0, len(c.Crossed)-maxCrossed):]
-	}
+func (c change) crossed(by string) bool {
+	return slices.ContainsFunc(c.Marks, func(m mark) bool { return m.By == by && m.Crossed })
 }
 
 // proved records that the account is its owner's, by what they proved in the
 // login of this session.
 func (h *handler) proved(ctx context.Context, number member.KVNR, sid account.SID) error {
 	return h.recordChange(ctx, number, func(c *change) {
-		c.cross(h.Now())
-		if c.At, c.Session = latest(c.At, h.Now()), sid; sid == "" {
+		if c.owned(h.Now()); sid == "" {
 			c.Given = c.At
 		}
+		c.Session = sid
 	})
 }
 
@@ -98,16 +154,31 @@ func (h *handler) proved(ctx context.Context, number member.KVNR, sid account.SI
 // account may become somebody's at any moment from now: whatever becomes of the
 // step, its answer and this program, nobody who waits goes on. done says that
 // it is over, and has happened by now.
-func (h *handler) changing(ctx context.Context, number member.KVNR) (done func(context.Context) error, err error) {
-	by := rand.Text()
-	err = h.recordChange(ctx, number, func(c *change) {
-		c.cross(h.Now())
-		c.By, c.Until = by, latest(c.Until, h.Now().Add(changeTime))
+func (g *Gate) changing(ctx context.Context, number member.KVNR) (done func(context.Context) error, err error) {
+	return g.ahead(ctx, number, mark{})
+}
+
+// Overtake says that somebody takes the account of this number back otherwise
+// than by a login: a new password for it, all its sessions ended. It comes before
+// that; from then on nobody goes on who has begun before, and until done, for
+// changeTime at the most, nobody signs in. done comes after it: it has happened
+// by now. Both may be repeated; after an error of Overtake nothing may be
+// changed. A number of "" has no account.
+func (g *Gate) Overtake(ctx context.Context, number member.KVNR) (done func(context.Context) error, err error) {
+	return g.ahead(ctx, number, mark{Shut: true})
+}
+
+func (g *Gate) ahead(ctx context.Context, number member.KVNR, m mark) (done func(context.Context) error, err error) {
+	m.By = rand.Text()
+	err = g.recordChange(ctx, number, func(c *change) {
+		c.cross(g.Now())
+		m.Until = g.Now().Add(changeTime)
+		*c.marked(m.By) = m
 	})
 	return func(ctx context.Context) error {
-		return h.recordChange(ctx, number, func(c *change) {
-			c.At = latest(c.At, h.Now())
-			c.through(by)
+		return g.recordChange(ctx, number, func(c *change) {
+			c.through(m.By)
+			c.owned(g.Now())
 		})
 	}, err
 }
@@ -124,62 +195,79 @@ func (g *Gate) recordChange(ctx context.Context, number member.KVNR, edit func(*
 	if number == "" {
 		return nil
 	}
-	for _, key := range []string{string(number), anybody} {
-		if err := g.editChange(ctx, key, edit); err != nil {
-			return fmt.Errorf("recording whose an account is: %w", err)
-		}
+	err := g.editChange(ctx, string(number), func(c *change) error { edit(c); return nil })
+	if err == nil {
+		err = g.editAnybody(ctx, edit)
+	}
+	if err != nil {
+		return fmt.Errorf("recording whose an account is: %w", err)
 	}
 	return nil
 }
 
-func (g *Gate) editChange(ctx context.Context, key string, edit func(*change)) error {
+func (g *Gate) editAnybody(ctx context.Context, edit func(*change)) error {
+	return g.editChange(ctx, anybody, coarsely(g.Now(), edit))
+}
+
+// coarsely edits what is known of anybody: nothing is written where that is as
+// late already. Whose session it was, and what crossed what, is theirs alone.
+func coarsely(now time.Time, edit func(*change)) func(*change) error {
+	return func(c *change) error {
+		before := change{At: c.At, Marks: slices.Clone(c.Marks)}
+		edit(c)
+		c.Session, c.Given = "", time.Time{}
+		for i := range c.Marks {
+			c.Marks[i].Crossed = false
+		}
+		if slices.Equal(before.Marks, c.Marks) && !c.At.After(before.At) {
+			return errNothing
+		}
+		if c.At.After(before.At) {
+			c.At = latest(c.At, now.Add(coarse))
+		}
+		return nil
+	}
+}
+
+// errNothing says that an edit need not be written.
+var errNothing = errors.New("nothing has changed")
+
+// editChange changes what is known under a key, in one step with what edit
+// judges by: its error leaves everything as it was.
+func (g *Gate) editChange(ctx context.Context, key string, edit func(*change) error) error {
 	err := extension.ErrStale
 	for i := 0; i < changeTries && errors.Is(err, extension.ErrStale); i++ {
-		var c change
-		var version int64
-		if c, version, err = g.changeOf(ctx, key); err != nil {
-			return err
+		raw, version, failed := g.Changes.Get(ctx, key)
+		c, failed := readChange(raw, failed)
+		if failed != nil {
+			return failed
 		}
-		edit(&c)
-		var raw []byte
-		if raw, err = json.Marshal(c); err != nil {
-			return err
+		if failed = edit(&c); failed != nil {
+			if errors.Is(failed, errNothing) {
+				return nil
+			}
+			return failed
 		}
-		err = g.Changes.Put(ctx, key, version, raw, keepChange)
+		if raw, err = json.Marshal(c); err == nil {
+			err = g.Changes.Put(ctx, key, version, raw, keepChange)
+		}
 	}
 	return err
 }
 
-func (g *Gate) changeOf(ctx context.Context, key string) (c change, version int64, err error) {
-	raw, version, err := g.Changes.Get(ctx, key)
+func (g *Gate) changeOf(ctx context.Context, key string) (change, error) {
+	raw, _, err := g.Changes.Get(ctx, key)
+	return readChange(raw, err)
+}
+
+func readChange(raw json.RawMessage, err error) (c change, _ error) {
 	if err == nil && raw != nil {
 		err = json.Unmarshal(raw, &c)
 	}
 	if err != nil {
-		return change{}, 0, fmt.Errorf("reading whose an account is: %w", err)
+		return change{}, fmt.Errorf("reading whose an account is: %w", err)
 	}
-	return c, version, nil
-}
-
-// overtaken reports whether somebody who waits since then for the account of
-// this number has been overtaken by others. The zero time is before everything.
-func (h *handler) overtaken(ctx context.Context, key string, since time.Time, by string) (bool, error) {
-	c, version, err := h.changeOf(ctx, key)
-	if err != nil || version == 0 {
-		return false, err
-	}
-	return since.Before(c.last(by)), nil
-}
-
-// outdated reports whether the account of this number has become somebody's
-// since then. A change under way refuses no login: who is not cleared is held,
-// and the owner may be the one who comes again after a crash.
-func (h *handler) outdated(ctx context.Context, number member.KVNR, since time.Time) (bool, error) {
-	if number == "" {
-		return false, nil
-	}
-	c, _, err := h.changeOf(ctx, string(number))
-	return since.Before(c.At), err
+	return c, nil
 }
 
 // outlived reports whether a login is held that was begun before the account
@@ -187,13 +275,12 @@ func (h *handler) outdated(ctx context.Context, number member.KVNR, since time.T
 // by now, and who has it need not be the owner. In the browser in which it was
 // proved it is the owner's other tab.
 func (h *handler) outlived(r *http.Request, rec flow.Record) (bool, error) {
-	ctx := r.Context()
 	s, err := decodeHeld(rec.Held)
 	if err != nil || rec.Status != flow.Open || rec.Number == "" {
 		return false, err
 	}
-	c, version, err := h.changeOf(ctx, string(rec.Number))
-	if err != nil || version == 0 || !s.At.Before(c.At) || c.Session == rec.Session {
+	c, err := h.changeOf(r.Context(), string(rec.Number))
+	if err != nil || !s.At.Before(c.lastLogin("")) || c.Session == rec.Session {
 		return false, err
 	}
 	ours, err := h.provedHere(r, rec, c.Session)
@@ -217,25 +304,30 @@ func (h *handler) provedHere(r *http.Request, rec flow.Record, sid account.SID) 
 	return false, nil
 }
 
-// lateLogin refuses a new login by a tab that was overtaken. What has become
-// of the account by an action in this very tab overtakes others alone.
+// lateLogin refuses a new login by a tab that was opened before the account
+// became somebody's, whatever stood between: an action of its own, a page that
+// asks for consent. What was done to the account in this very tab overtakes
+// others alone. A tab that the gate did not see being opened may be older than
+// what is remembered here: it signs in with a secret that is shown now, or not
+// at all.
 func (h *handler) lateLogin(ctx context.Context, x *exchange, id wire.Identity, who member.KVNR) (refusal string, err error) {
 	renewed, err := h.renews(ctx, x, id)
-	if err != nil || renewed {
+	if err != nil || renewed || who == "" {
 		return "", err
 	}
-	old, err := h.outdated(ctx, who, born(x.tab))
-	if err != nil || !old {
-		return "", err
+	if x.tab.Born == 0 && x.route != wire.Auth && !h.showsSecret(x) {
+		return whyOvertaken, nil
 	}
-	s, known, err := h.shownIn(ctx, x.tab.Key)
-	if err == nil && known && s.Acted {
-		old, err = h.outdated(ctx, who, s.At)
-	}
-	if err != nil || !old {
+	c, err := h.changeOf(ctx, string(who))
+	if err != nil || !born(x.tab).Before(c.lastLogin(shownKey(x.tab.Key))) {
 		return "", err
 	}
 	return whyOvertaken, nil
+}
+
+// showsSecret reports whether a login comes of a form that names somebody anew.
+func (h *handler) showsSecret(x *exchange) bool {
+	return x.route == wire.Authenticate && (x.shown.Get("password") != "" || x.shown.Get("authenticatorData") != "")
 }
 
 // born is when the gate saw Keycloak open the tab; the zero time: it did not.

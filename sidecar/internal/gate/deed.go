@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/schleuse/schleuse/sidecar/extension"
@@ -54,16 +55,14 @@ func (d deed) about() extension.Subject {
 
 // begin notes and queues an action before it is sent on. Of two people who
 // wait for one account it lets one act at a time: errOvertaken.
-func (h *handler) begin(ctx context.Context, x *exchange, s shown) (deed, error) {
+func (h *handler) begin(ctx context.Context, x *exchange, who waiting) (deed, error) {
 	d := deed{
-		ID: rand.Text(), Tab: x.tab.Key, Client: x.client, Numbers: s.Numbers, Sent: h.Now(),
+		ID: rand.Text(), Tab: x.tab.Key, Client: x.client, Numbers: who.proved, Sent: h.Now(),
 		Link: x.route == wire.AfterFirstBroker,
 	}
 	var err error
 	for _, number := range d.Numbers {
-		if err = h.noteAhead(ctx, number, d, s.At); err != nil {
-			break
-		}
+		err = errors.Join(err, h.claim(ctx, number, who, func(m *mark) { m.Until = latest(m.Until, d.Sent.Add(deedTime)) }))
 	}
 	if err == nil {
 		err = h.putDeed(ctx, d)
@@ -77,54 +76,66 @@ func (h *handler) begin(ctx context.Context, x *exchange, s shown) (deed, error)
 	return d, nil
 }
 
-// noteAhead lets nobody else go on who waits for this account, from before the
-// action is sent on until it is through, or cannot come to anything any more.
-func (g *Gate) noteAhead(ctx context.Context, number member.KVNR, d deed, since time.Time) error {
-	late := false
-	err := g.editChange(ctx, string(number), func(c *change) {
-		if late = since.Before(c.last(d.by())); !late {
-			c.By, c.Until = d.by(), latest(c.Until, d.Sent.Add(deedTime))
+// claim marks the account of a number for who waits in a tab, or finds that
+// others have overtaken them: both in one step, so that of two who come at once
+// one finds the other's mark.
+func (g *Gate) claim(ctx context.Context, number member.KVNR, who waiting, set func(*mark)) error {
+	return g.editChange(ctx, string(number), func(c *change) error {
+		if who.since.Before(c.last(who.tab)) {
+			return errOvertaken
 		}
+		set(c.marked(who.tab))
+		return nil
 	})
-	if err == nil && late {
-		return errOvertaken
-	}
-	return err
 }
 
 // dismiss forgets an action that has changed nothing.
 func (g *Gate) dismiss(ctx context.Context, d deed) error {
-	err := g.dropDeed(ctx, d)
+	return errors.Join(g.dropDeed(ctx, d), g.unclaim(ctx, d, nil))
+}
+
+// unclaim takes the note ahead from those whose account was not changed.
+func (g *Gate) unclaim(ctx context.Context, d deed, changed []member.KVNR) error {
+	var err error
 	for _, number := range d.Numbers {
-		err = errors.Join(err, g.editChange(ctx, string(number), func(c *change) { c.through(d.by()) }))
-	}
-	return err
-}
-
-// carriedOut records an action: from now on the account is that of who has acted. A
-// crash in between leaves the note ahead.
-func (g *Gate) carriedOut(ctx context.Context, d deed, numbers []member.KVNR) error {
-	if err := g.dropDeed(ctx, d); err != nil {
-		return err
-	}
-	return g.recordDeed(ctx, d, numbers, g.Now(), func(c *change) { c.through(d.by()) })
-}
-
-// recordDeed records an action, first for the tab itself.
-func (g *Gate) recordDeed(ctx context.Context, d deed, numbers []member.KVNR, at time.Time, and func(*change)) error {
-	err := g.editShown(ctx, d.Tab, func(s *shown, _ bool) {
-		s.add(shown{At: at, Numbers: numbers})
-		s.At, s.Acted = at, true
-	})
-	for _, number := range numbers {
-		if err == nil {
-			err = g.recordChange(ctx, number, func(c *change) {
-				c.At = latest(c.At, at)
-				and(c)
-			})
+		if !slices.Contains(changed, number) {
+			err = errors.Join(err, g.editChange(ctx, string(number), func(c *change) error { c.through(d.by()); return nil }))
 		}
 	}
 	return err
+}
+
+// carriedOut records an action: from now on the account is that of who has
+// acted. A crash in between leaves the note ahead. errOvertaken: it was
+// another's before.
+func (h *handler) carriedOut(ctx context.Context, x *exchange, whose []member.KVNR) error {
+	for _, number := range whose {
+		if err := h.claim(ctx, number, *x.waits, func(m *mark) { m.At, m.Until = h.Now(), time.Time{} }); err != nil {
+			return err
+		}
+		if err := h.editAnybody(ctx, func(c *change) { c.owned(h.Now()) }); err != nil {
+			return err
+		}
+	}
+	return errors.Join(h.unclaim(ctx, x.deed, whose), h.dropDeed(ctx, x.deed))
+}
+
+// recordDeed records, late, an action of which it is not known what came of it.
+func (g *Gate) recordDeed(ctx context.Context, d deed) error {
+	for _, number := range d.Numbers {
+		err := g.editChange(ctx, string(number), func(c *change) error {
+			m := c.marked(d.by())
+			m.At = latest(m.At, d.Sent)
+			return nil
+		})
+		if err == nil {
+			err = g.editAnybody(ctx, func(c *change) { c.owned(d.Sent) })
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // follow does what follows from an action if that was not done on the spot:
@@ -145,10 +156,10 @@ func (g *Gate) follow(ctx context.Context, m extension.Message) error {
 		}
 	}
 	if len(d.Undo) == 0 {
-		if err := g.dropDeed(ctx, d); err != nil {
+		if err := g.recordDeed(ctx, d); err != nil {
 			return err
 		}
-		return g.recordDeed(ctx, d, d.Numbers, d.Sent, func(*change) {})
+		return g.dropDeed(ctx, d)
 	}
 	if err := g.takeBack(ctx, d); err != nil {
 		g.Metrics.alarm("late_action")
@@ -161,7 +172,7 @@ func (g *Gate) follow(ctx context.Context, m extension.Message) error {
 // on its way.
 func (g *Gate) crossed(ctx context.Context, d deed) (numbers []member.KVNR, err error) {
 	for _, number := range d.Numbers {
-		c, _, err := g.changeOf(ctx, string(number))
+		c, err := g.changeOf(ctx, string(number))
 		if err != nil {
 			return nil, err
 		}

@@ -19,7 +19,8 @@
 //	authorize.go       the auth endpoint; tabs; dead sessions
 //	authenticate.go    Keycloak's own form; the broker's return; restart
 //	changed.go         when an account has become its owner's
-//	shown.go           whose secret was shown in a tab that waits in Keycloak
+//	shown.go           whose a tab can be that waits in Keycloak
+//	waiting.go         who waits in it, since when, and who has come before
 //	acting.go          who waits there does not act once they were overtaken
 //	deed.go            what follows from a demanded action follows, also after a crash
 //	undo.go            what was on its way meanwhile is taken back
@@ -53,8 +54,29 @@
 // of its attempt; otherwise the next login asks for an identification, and for
 // the review.
 //
+// # What holds of who waits in Keycloak
+//
+// Who has shown a secret, and waits at a page of Keycloak's while the account
+// becomes its owner's (identified, recovered, taken back from a phone, or with a
+// password that somebody else chose first), changes nothing in it afterwards
+// and gets no cookie, code or token. It is judged by when the gate saw Keycloak
+// open the tab, and by a list of all whose it can be (shown.go); at its end by
+// the account that the answer signs in. A tab of which the gate has lost its
+// half, or that can be several people's, changes nothing: it begins anew. Nobody
+// marks or voids an account but with a secret of that account.
+//
+// What is not so: in a tab in which a foreign issuer alone has spoken it is not
+// known whose it is. It changes nothing once anybody's account has become
+// somebody's; but what is on its way to Keycloak in that very moment is taken
+// back only if the answer signs in. What a clerk changes at Keycloak itself, the
+// gate does not hear of. And who has shown a secret of an account can keep its
+// owner from an action that Keycloak demands, by theirs, until the owner has
+// proved who they are.
+//
 // # What it takes for granted
 //
+// Keycloak binds a tab to an account by no other means than those of which
+// shown.go knows: not by a certificate of the browser's, not by Kerberos.
 // Keycloak's built-in client `account` is enabled: whether an identity cookie
 // is genuine is seen by its renewal there. The realm remembers no user names,
 // its codes live as long as Settings.CodeLifetime, and nobody reaches Keycloak

@@ -31,14 +31,14 @@ type exchange struct {
 	genuine bool          // and says so
 
 	client string
-	tab    tab // what is remembered of this authorization request
+	tab    tab    // what is remembered of this authorization request
+	tabKey string // which of Keycloak's tabs the request names, known or not
 	known  bool
 
-	ask       *wire.Authorization // on the auth endpoint
-	shown     wire.Params         // the form of Keycloak's login page, as it goes upstream
-	execution string              // for which step of Keycloak's
-	waits     *shown              // who waits in the tab in which an action is done
-	deed      deed                // that action, while it is on its way
+	ask   *wire.Authorization // on the auth endpoint
+	shown wire.Params         // the form of Keycloak's login page, as it goes upstream
+	waits *waiting            // who waits in the tab in which an action is done
+	deed  deed                // that action, while it is on its way
 
 	silent bool   // prompt=none: no page may be shown
 	acting bool   // a kc_action goes upstream with this request

@@ -165,6 +165,9 @@ func (h *handler) pass(w http.ResponseWriter, r *http.Request, x *exchange) erro
 			return malformed(err)
 		}
 		h.recall(x, query, nil)
+		if done, err := h.before(w, r, x); done {
+			return err
+		}
 		if changes(x, query) {
 			return h.act(w, r, x)
 		}

@@ -1,6 +1,7 @@
 package gate_test
 
 import (
+	"crypto/rand"
 	"encoding/base64"
 	"net/http"
 	"net/url"
@@ -30,9 +31,14 @@ func (k *keycloak) alias(name, username string) {
 	k.people[name] = k.people[username]
 }
 
-// named is whom a form of the login page means: by name, or by a passkey.
+// named is whom a form of the login page means: by name, or by a passkey that
+// answers. A handle alone is not read.
 func (k *keycloak) named(form url.Values) *person {
-	if id, err := base64.RawURLEncoding.DecodeString(form.Get("userHandle")); err == nil && len(id) > 0 {
+	if byPasskey(form) {
+		id, err := base64.RawURLEncoding.DecodeString(form.Get("userHandle"))
+		if err != nil {
+			return nil
+		}
 		return k.byID(account.ID(id))
 	}
 	return k.people[strings.ToLower(form.Get("username"))]
@@ -41,22 +47,45 @@ func (k *keycloak) named(form url.Values) *person {
 // shows reports whether the form has a secret of theirs: the password, or a
 // passkey of which the browser knows the account.
 func shows(p *person, form url.Values) bool {
-	return p.password == form.Get("password") || form.Has("userHandle")
+	return byPasskey(form) || p.password == form.Get("password")
 }
 
-// demandAction leads to the action. Whoever comes there is not asked for a
+func byPasskey(form url.Values) bool { return form.Get("authenticatorData") != "" }
+
+// demandAction leads to an action. Whoever comes there is not asked for a
 // password again, and nobody looks whether the action is still demanded.
-func (k *keycloak) demandAction(w http.ResponseWriter, session *authSession, tab string) {
-	session.waits = true
-	w.Header().Set("Location", realmPath+"/login-actions/required-action?execution=UPDATE_PASSWORD&tab_id="+tab+"&client_id="+session.params.Get("client_id"))
+func (k *keycloak) demandAction(w http.ResponseWriter, session *authSession, tab, action string) {
+	session.waits = action
+	w.Header().Set("Location", realmPath+"/login-actions/required-action?execution="+action+"&tab_id="+tab+"&client_id="+session.params.Get("client_id"))
 	w.WriteHeader(http.StatusFound)
+}
+
+// ends is the end of an authentication, by the page that asks for consent where
+// its client has one.
+func (k *keycloak) ends(w http.ResponseWriter, session *authSession, tab string) {
+	if strings.HasSuffix(session.params.Get("client_id"), "-consent") && session.waits != "OAUTH_GRANT" {
+		k.demandAction(w, session, tab, "OAUTH_GRANT")
+		return
+	}
+	sid := "sid-" + rand.Text()[:12]
+	k.sessions[sid] = session.user
+	k.complete(w, session.params, sid)
+}
+
+func (k *keycloak) consent(w http.ResponseWriter, r *http.Request) {
+	tab := r.URL.Query().Get("tab_id")
+	if session := k.tabs[tab]; session != nil && session.waits == "OAUTH_GRANT" {
+		k.ends(w, session, tab)
+		return
+	}
+	http.Error(w, "no consent is asked for", http.StatusBadRequest)
 }
 
 // requiredAction takes the new password of whoever waits, and signs them in.
 func (k *keycloak) requiredAction(w http.ResponseWriter, r *http.Request) {
 	tab := r.URL.Query().Get("tab_id")
 	session, password := k.tabs[tab], r.PostForm.Get("password-new")
-	if session == nil || !session.waits || password == "" {
+	if session == nil || session.waits == "" || session.waits == "OAUTH_GRANT" || password == "" {
 		k.page(w, "required", tab, "")
 		return
 	}
@@ -69,9 +98,11 @@ func (k *keycloak) requiredAction(w http.ResponseWriter, r *http.Request) {
 		defer k.mu.Unlock()
 	}
 	session.user.password, session.user.demanded = password, false
-	sid := "sid-" + tab
-	k.sessions[sid] = session.user
-	k.complete(w, session.params, sid)
+	if k.another && session.waits != "VERIFY_PROFILE" {
+		k.demandAction(w, session, tab, "VERIFY_PROFILE")
+		return
+	}
+	k.ends(w, session, tab)
 }
 
 // link is the way by which an account of a foreign issuer is linked: the form
@@ -86,7 +117,5 @@ func (k *keycloak) link(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	session.user.authenticators = append(session.user.authenticators, account.Authenticator{ID: "link", Type: "identity-provider"})
-	sid := "sid-" + tab
-	k.sessions[sid] = session.user
-	k.complete(w, session.params, sid)
+	k.ends(w, session, tab)
 }

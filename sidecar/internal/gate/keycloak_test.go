@@ -31,7 +31,7 @@ type authSession struct {
 	params url.Values
 	user   *person // once known
 	half   bool    // the password was right, the second page is open
-	waits  bool    // at a demanded action
+	waits  string  // at a demanded action, or at the page that asks for consent
 }
 
 // keycloak behaves as Keycloak 26.7.5 was seen to behave, as far as the gate
@@ -52,6 +52,7 @@ type keycloak struct {
 	forms    []url.Values
 	ended    []string
 	acting   func() // while a demanded action is on its way
+	another  bool   // a second action is demanded behind the first
 	// respond, when set, answers before anything else; true = answered.
 	respond func(w http.ResponseWriter, r *http.Request) bool
 }
@@ -140,6 +141,8 @@ func (k *keycloak) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		k.authenticate(w, r)
 	case "/login-actions/required-action":
 		k.requiredAction(w, r)
+	case "/login-actions/consent":
+		k.consent(w, r)
 	case "/login-actions/first-broker-login", "/broker/after-first-broker-login":
 		k.link(w, r)
 	case "/account/":
@@ -195,7 +198,7 @@ func (k *keycloak) auth(w http.ResponseWriter, r *http.Request) {
 		k.tabs[tab] = &authSession{params: params}
 		k.page(w, "login", tab, params.Get("login_hint"))
 	case params.Get("kc_action") != "":
-		k.tabs[tab] = &authSession{params: params, user: k.sessions[sid]}
+		k.tabs[tab] = &authSession{params: params, user: k.sessions[sid], waits: params.Get("kc_action")}
 		w.Header().Add("Set-Cookie", "KC_RESTART=x;Path=/realms/kasse/")
 		w.Header().Set("Location", realmPath+"/login-actions/required-action?execution="+params.Get("kc_action")+"&tab_id="+tab+"&client_id="+params.Get("client_id"))
 		w.WriteHeader(http.StatusFound)
@@ -239,7 +242,12 @@ func (k *keycloak) authenticate(w http.ResponseWriter, r *http.Request) {
 		p = k.named(r.PostForm)
 	}
 	switch {
-	case session.waits: // whatever is sent
+	case session.waits != "" && r.URL.Query().Get("execution") == session.waits: // whatever is sent
+		k.demandAction(w, session, tab, session.waits)
+		return
+	case session.waits != "":
+		k.page(w, "expired", tab, "")
+		return
 	case p == nil || !session.half && !shows(p, r.PostForm):
 		k.page(w, "wrong", tab, "")
 		return
@@ -249,12 +257,10 @@ func (k *keycloak) authenticate(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if session.user = p; p.demanded {
-		k.demandAction(w, session, tab)
+		k.demandAction(w, session, tab, "UPDATE_PASSWORD")
 		return
 	}
-	sid := "sid-" + rand.Text()[:12]
-	k.sessions[sid] = p
-	k.complete(w, session.params, sid)
+	k.ends(w, session, tab)
 }
 
 func (k *keycloak) setIdentity(w http.ResponseWriter, sid string) {

@@ -107,8 +107,9 @@ func (h *handler) numberKnown(w http.ResponseWriter, r *http.Request, x *exchang
 			x.tab, x.known = old, true // Keycloak's tab is one person's
 			return h.beginAnew(w, x)
 		}
-		entry.Query, entry.Born = old.Query, old.Born
+		entry.Query, entry.Born, entry.Claim = old.Query, old.Born, old.Claim
 	}
+	entry.Late = !strings.HasPrefix(q.Key, ".")
 	if q.Method == http.MethodPost {
 		if !x.sent {
 			x.tab, x.known = entry, true

@@ -19,25 +19,38 @@ import (
 )
 
 // Whose account an authentication is for is settled in Keycloak when a secret
-// is shown, long before any answer names it. What a browser brings along cannot
-// tell it: cookies are dropped, put back and written anew. So the gate writes
-// down, when Keycloak leads on to what changes the account, whose secret was
-// shown in this tab and since when it may wait, and lets nothing be changed in
-// a tab of which that is not written down.
+// is shown, long before any answer names it. Neither the browser nor Keycloak's
+// answers can be asked: the one puts back old cookies and names whom it likes,
+// the others look alike for a right password and for a form sent twice. So
+// nothing is concluded from answers. The gate keeps a list, for each tab, of
+// all whose it can be, and it is complete before Keycloak hears of any of them:
+//
+//   - the number for which the tab was opened stands sealed beside the tab's id
+//     from birth, and takes the place of every user name in it;
+//   - whoever else a request could make it, by a user name where none was typed
+//     for the tab, by a passkey, by a login that goes along, by a foreign
+//     issuer, is written down here first.
+//
+// Of all on the list nobody may have been overtaken. A name more makes a tab
+// later, and never anybody else's. Only where one alone is on it, and Keycloak
+// has led on to what changes the account, is it known that their secret was
+// right: then alone their account is marked by what is done in the tab, or
+// taken back.
 
-// keepShown is longer than Keycloak keeps a tab that nothing happens in. It is
-// renewed by each action in it.
-const keepShown = 2 * time.Hour
+const (
+	// keepShown is longer than the tab's sealed half is read (keepTab).
+	keepShown = 2 * time.Hour
+	maxShown  = 4
+)
 
-// maxShown is how many people's secrets may be shown in one tab.
-const maxShown = 4
-
-// shown is what is known of a tab in which a secret was shown.
+// shown is who else a tab can be, and whether a secret was right in it.
 type shown struct {
-	At      time.Time     // since when somebody may wait in it
-	Numbers []member.KVNR `json:",omitempty"` // whose it can be
-	Unknown bool          `json:",omitempty"` // or somebody's of whom that is not known
-	Acted   bool          `json:",omitempty"` // At is its last action
+	Numbers  []member.KVNR `json:",omitempty"`
+	Accounts []account.ID  `json:",omitempty"`
+	Strange  bool          `json:",omitempty"` // others, of whom that is not known
+	Foreign  bool          `json:",omitempty"` // whom a foreign issuer says
+	Led      bool          `json:",omitempty"` // Keycloak has led on to what changes the account,
+	Secret   bool          `json:",omitempty"` // and not on the word of a foreign issuer
 }
 
 func shownKey(tab string) string {
@@ -46,22 +59,19 @@ func shownKey(tab string) string {
 }
 
 // shownIn returns what is known of a tab.
-func (g *Gate) shownIn(ctx context.Context, tab string) (s shown, known bool, err error) {
-	if tab == "" {
-		return s, false, nil
-	}
+func (g *Gate) shownIn(ctx context.Context, tab string) (s shown, err error) {
 	raw, _, err := g.Changes.Get(ctx, shownKey(tab))
 	if err == nil && raw != nil {
-		known, err = true, json.Unmarshal(raw, &s)
+		err = json.Unmarshal(raw, &s)
 	}
 	if err != nil {
-		return shown{}, false, fmt.Errorf("reading whose secret was shown: %w", err)
+		return shown{}, fmt.Errorf("reading whose a tab can be: %w", err)
 	}
-	return s, known, nil
+	return s, nil
 }
 
-// editShown changes what is known of a tab.
-func (g *Gate) editShown(ctx context.Context, tab string, edit func(s *shown, known bool)) error {
+// addShown adds to what is known of a tab. Nothing is ever taken away.
+func (g *Gate) addShown(ctx context.Context, tab string, more shown) error {
 	key, err := shownKey(tab), extension.ErrStale
 	for i := 0; i < changeTries && errors.Is(err, extension.ErrStale); i++ {
 		var s shown
@@ -70,153 +80,161 @@ func (g *Gate) editShown(ctx context.Context, tab string, edit func(s *shown, kn
 			failed = json.Unmarshal(raw, &s)
 		}
 		if failed != nil {
-			return fmt.Errorf("reading whose secret was shown: %w", failed)
+			return fmt.Errorf("reading whose a tab can be: %w", failed)
 		}
-		edit(&s, raw != nil)
+		if !s.add(more) {
+			return nil
+		}
 		if raw, err = json.Marshal(s); err != nil {
 			return err
 		}
-		about := extension.Subject{}
-		if len(s.Numbers) > 0 {
-			about.Number = s.Numbers[0]
-		}
-		err = g.Changes.About(about).Put(ctx, key, version, raw, keepShown)
+		err = g.Changes.About(s.about()).Put(ctx, key, version, raw, keepShown)
 	}
 	if err != nil {
-		return fmt.Errorf("recording whose secret was shown: %w", err)
+		return fmt.Errorf("recording whose a tab can be: %w", err)
 	}
 	return nil
 }
 
-// add notes further people. Nobody who was noted before is forgotten: a tab
-// goes on for the one whom Keycloak knows, not for whom somebody names last.
-func (s *shown) add(more shown) {
-	if s.At.IsZero() || more.At.Before(s.At) {
-		s.At = more.At
+func (s *shown) about() extension.Subject {
+	var about extension.Subject
+	if len(s.Numbers) > 0 {
+		about.Number = s.Numbers[0]
 	}
-	for _, number := range more.Numbers {
-		if !slices.Contains(s.Numbers, number) {
-			s.Numbers = append(s.Numbers, number)
-		}
-	}
-	s.Unknown = s.Unknown || more.Unknown || len(s.Numbers) > maxShown
+	return about
+}
+
+// add reports whether there was anything new.
+func (s *shown) add(more shown) bool {
+	before := *s
+	s.Numbers, s.Accounts = union(s.Numbers, more.Numbers), union(s.Accounts, more.Accounts)
+	s.Strange = s.Strange || more.Strange || len(s.Numbers) > maxShown || len(s.Accounts) > maxShown
 	s.Numbers = s.Numbers[:min(len(s.Numbers), maxShown)]
+	s.Accounts = s.Accounts[:min(len(s.Accounts), maxShown)]
+	s.Foreign, s.Led, s.Secret = s.Foreign || more.Foreign, s.Led || more.Led, s.Secret || more.Secret
+	return len(s.Numbers) != len(before.Numbers) || len(s.Accounts) != len(before.Accounts) ||
+		s.Strange != before.Strange || s.Foreign != before.Foreign || s.Led != before.Led || s.Secret != before.Secret
 }
 
-// witness writes down whose secret was shown, where Keycloak's answer shows
-// that one was: it leads on to an action, or from the password to the next
-// means. A tab that the gate did not see being opened, or too long ago, gets
-// no such note: it might be one whose note is over.
-func (h *handler) witness(ctx context.Context, x *exchange, resp *http.Response, key string) error {
-	if key == "" || x.route == wire.RequiredAction || !h.seenOpened(x) || !h.leadsOn(x, resp) {
-		return nil
-	}
-	who, named := h.whose(ctx, x)
-	who.At = h.Now()
-	if x.tab.Born != 0 && x.tab.Key == key {
-		who.At = born(x.tab)
-	}
-	_, known, err := h.shownIn(ctx, key)
-	if err != nil || known && !named && x.route == wire.Authenticate {
-		return err // the second means of whoever showed the first
-	}
-	return h.editShown(ctx, key, func(s *shown, _ bool) { s.add(who) })
-}
-
-func (h *handler) seenOpened(x *exchange) bool {
-	return x.route == wire.Auth || x.tab.Born != 0 && h.Now().Sub(born(x.tab)) <= keepTab
-}
-
-// leadsOn reports whether an answer shows that a secret was right.
-func (h *handler) leadsOn(x *exchange, resp *http.Response) bool {
-	to, err := url.Parse(resp.Header.Get("Location"))
-	if err == nil && to.Path != "" && h.origin.Owns(resp.Header.Get("Location")) {
-		switch h.surface.Match(http.MethodGet, wire.Target{Path: to.Path}).Route {
-		case wire.RequiredAction, wire.AfterFirstBroker:
-			return true
+func union[T comparable](a, b []T) []T {
+	out := slices.Clone(a)
+	for _, v := range b {
+		if !slices.Contains(out, v) {
+			out = append(out, v)
 		}
 	}
-	switch x.route {
-	case wire.Auth:
-		return x.sent && x.genuine // somebody who is signed in shows their password again
-	case wire.Authenticate:
-		return h.asksNext(x, resp)
-	}
-	return false
+	return out
 }
 
-// asksNext reports whether Keycloak asks for the next means after a name and a
-// password. Who wants another way shows nothing by that.
-func (h *handler) asksNext(x *exchange, resp *http.Response) bool {
-	if x.shown.Get("username") == "" || x.shown.Get("password") == "" || x.shown.Has("authenticationExecution") || x.shown.Has("tryAnotherWay") {
-		return false
+// before writes down, before a request goes to Keycloak, who its tab can be
+// after it. A form that names somebody goes on only in a tab that the gate
+// knows: done says that the browser was answered.
+func (h *handler) before(w http.ResponseWriter, r *http.Request, x *exchange) (done bool, err error) {
+	if h.Settings.Observe {
+		return false, nil
 	}
-	next := wire.ExecutionOfAnswer(h.origin, resp.Header, x.page)
-	return next != "" && next != x.execution
-}
-
-// whose says whose secret was shown with this request; named is false where
-// the request names nobody.
-func (h *handler) whose(ctx context.Context, x *exchange) (who shown, named bool) {
-	name := x.shown.Get("username")
-	if number, err := member.ParseKVNR(name, false); err == nil && x.route == wire.Authenticate && x.shown.Get("userHandle") == "" {
-		return shown{Numbers: []member.KVNR{number}}, true
-	}
-	accounts, named, err := h.accountsOf(ctx, x, name)
-	if err != nil {
-		h.Log.WarnContext(ctx, "looking up whose secret was shown", "error", err)
-	}
-	for _, a := range accounts {
-		if number := numberOf(a); number != "" {
-			who.Numbers = append(who.Numbers, number)
-		}
-	}
-	who.Unknown = err != nil || len(accounts) == 0
-	return who, named
-}
-
-// accountsOf finds whom a request names otherwise than by number: by the login
-// that goes along, by a passkey that Keycloak has verified (WebAuthn level 3,
-// section 5.2.2), by another user name.
-func (h *handler) accountsOf(ctx context.Context, x *exchange, name string) (accounts []account.Account, named bool, err error) {
-	handle := x.shown.Get("userHandle")
+	more, binds := h.named(r.Context(), x)
 	switch {
-	case x.sent && (x.route == wire.Auth || x.route == wire.Authenticate && x.in.Method != http.MethodPost):
-		accounts, err = h.one(ctx, x.hint.Subject)
-	case x.route != wire.Authenticate || name == "" && handle == "":
-		return nil, false, nil
-	case handle != "":
-		var id []byte
-		if id, err = base64.RawURLEncoding.DecodeString(handle); err == nil {
-			accounts, err = h.one(ctx, account.ID(id))
-		}
-	default:
-		accounts, err = h.Accounts.Named(ctx, name)
+	case binds && !x.known:
+		return true, h.beginAnew(w, x)
+	case x.tabKey == "":
+		return false, nil
 	}
-	return accounts, true, err
-}
-
-func (h *handler) one(ctx context.Context, id account.ID) ([]account.Account, error) {
-	a, err := h.Accounts.Get(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	return []account.Account{a}, nil
-}
-
-// late reports whether anybody whose this tab can be was overtaken by others.
-func (h *handler) late(ctx context.Context, s shown, by string) (bool, error) {
-	keys := make([]string, 0, maxShown+1)
-	for _, number := range s.Numbers {
-		keys = append(keys, string(number))
-	}
-	if s.Unknown {
-		keys = append(keys, anybody)
-	}
-	for _, key := range keys {
-		if old, err := h.overtaken(ctx, key, s.At, by); err != nil || old {
-			return old, err
+	if s := (shown{}); s.add(more) {
+		if err := h.addShown(r.Context(), x.tabKey, more); err != nil {
+			return true, laterFault(err)
 		}
 	}
 	return false, nil
+}
+
+// named is who a request can make its tab, beside whom the tab was opened for.
+// binds says that it does so by a form.
+func (h *handler) named(ctx context.Context, x *exchange) (more shown, binds bool) {
+	switch x.route {
+	case wire.Authenticate, wire.ResetCredentials:
+		binds = x.in.Method == http.MethodPost
+		more = h.inForm(ctx, x)
+	case wire.Registration, wire.BrokerLogin, wire.BrokerEndpoint, wire.FirstBrokerLogin, wire.AfterFirstBroker,
+		wire.PostBrokerLogin, wire.AfterPostBroker, wire.BrokerLink:
+		more.Foreign = true
+	default:
+		return shown{}, false
+	}
+	if x.sent && x.hint.Subject != x.tab.Claim {
+		more.Accounts = append(more.Accounts, x.hint.Subject)
+	}
+	return more, binds
+}
+
+// inForm is whom the form of Keycloak's login page names, as it goes upstream:
+// by every user name in it, unless the number of the tab's birth has taken
+// their place, and by every passkey's account (WebAuthn level 3, section
+// 5.2.2). Whether Keycloak reads it is all the same.
+func (h *handler) inForm(ctx context.Context, x *exchange) (more shown) {
+	for _, p := range x.shown {
+		switch {
+		case p.Value == "":
+		case p.Name == "userHandle":
+			id, err := base64.RawURLEncoding.DecodeString(p.Value)
+			more.add(shown{Accounts: []account.ID{account.ID(id)}, Strange: err != nil})
+		case p.Name == "username" && (x.tab.Number == "" || x.tab.Late):
+			more.add(h.called(ctx, p.Value))
+		}
+	}
+	return more
+}
+
+// called is who signs in by a name.
+func (h *handler) called(ctx context.Context, name string) (who shown) {
+	if number, err := member.ParseKVNR(name, false); err == nil {
+		return shown{Numbers: []member.KVNR{number}}
+	}
+	accounts, err := h.Accounts.Named(ctx, name)
+	if err != nil {
+		h.Log.WarnContext(ctx, "looking up whose a tab can be", "error", err)
+	}
+	for _, a := range accounts {
+		who.Accounts = append(who.Accounts, a.ID)
+	}
+	who.Strange = len(accounts) == 0
+	return who
+}
+
+// witness writes down that Keycloak has led on to what changes an account: it
+// does so when a secret was right, and never before.
+func (h *handler) witness(ctx context.Context, x *exchange, resp *http.Response, key string) error {
+	if key == "" || h.Settings.Observe || !h.leadsOn(resp) {
+		return nil
+	}
+	s, err := h.shownIn(ctx, key)
+	more := shown{Led: true, Secret: !foreign(x.route)}
+	if err != nil || !s.add(more) {
+		return err
+	}
+	return h.addShown(ctx, key, more)
+}
+
+func (h *handler) leadsOn(resp *http.Response) bool {
+	at := resp.Header.Get("Location")
+	to, err := url.Parse(at)
+	if err != nil || to.Path == "" || !h.origin.Owns(at) {
+		return false
+	}
+	switch h.surface.Match(http.MethodGet, wire.Target{Path: to.Path}).Route {
+	case wire.RequiredAction, wire.AfterFirstBroker:
+		return true
+	default:
+		return false
+	}
+}
+
+// foreign reports whether Keycloak goes on there by what a foreign issuer said.
+func foreign(route wire.Route) bool {
+	switch route {
+	case wire.BrokerEndpoint, wire.FirstBrokerLogin, wire.AfterFirstBroker, wire.PostBrokerLogin, wire.AfterPostBroker:
+		return true
+	default:
+		return false
+	}
 }

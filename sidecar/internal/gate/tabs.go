@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/schleuse/schleuse/sidecar/account"
 	"github.com/schleuse/schleuse/sidecar/internal/gate/wire"
 	"github.com/schleuse/schleuse/sidecar/member"
 )
@@ -31,6 +32,7 @@ const (
 	staff   kind = "s" // by "Anmeldung für Mitarbeitende": only exempt people
 	plain   kind = "p" // through a client that gets no number page
 	renewed kind = "r" // by somebody who was signed in: the number is that account's
+	opened  kind = "o" // otherwise than by an authorization request: the number is asked for later
 )
 
 // tab is what the gate remembers of one authorization request: before
@@ -46,6 +48,11 @@ type tab struct {
 	// Born is when the gate saw Keycloak open the tab, in Unix milliseconds; 0 =
 	// it did not. It is never renewed.
 	Born int64 `json:"b,omitempty"`
+	// Late: the number was not known when the tab was opened. It is no more than
+	// a name then, see shown.go.
+	Late bool `json:"l,omitempty"`
+	// Claim is the account of the login that went along when the tab was opened.
+	Claim account.ID `json:"i,omitempty"`
 	// JKT names the key of the phone that the app wants to register, see
 	// enrol.go; "" = it wants none.
 	JKT string `json:"j,omitempty"`

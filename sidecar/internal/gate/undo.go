@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net/http"
 
 	"github.com/schleuse/schleuse/sidecar/account"
 	"github.com/schleuse/schleuse/sidecar/audit"
@@ -18,35 +17,23 @@ import (
 // somebody else's: perhaps the password is now that of the one who waited. It
 // becomes nobody's; the owner is told, and sets another by a recovery. What
 // fails here is tried again by follow.
-func (h *handler) undo(ctx context.Context, x *exchange, s shown, login wire.Answer) error {
+func (h *handler) undo(ctx context.Context, x *exchange, whose []member.KVNR, login wire.Answer) error {
 	h.alarm(ctx, "late_action", x)
-	if err := h.undoNow(ctx, x.deed, s); err != nil {
+	if err := h.undoNow(ctx, x.deed, whose); err != nil {
 		return h.answer(laterFault(fmt.Errorf("undoing a late action: %w", err)))
 	}
 	if login.Live {
 		return h.wrongPerson(ctx, x, login, whyOvertaken)
 	}
-	return &instead{func(w http.ResponseWriter, r *http.Request) {
-		if err := h.beginAnew(w, x); err != nil {
-			h.Pages.Error(w, r, err, h.startLink(x.client)...)
-		}
-	}}
+	return h.anew(x)
 }
 
-func (h *handler) undoNow(ctx context.Context, d deed, s shown) error {
-	for _, number := range s.Numbers {
-		old, err := h.overtaken(ctx, string(number), s.At, d.by())
-		if err != nil {
-			return err
-		}
-		if old {
-			d.Undo = append(d.Undo, number)
-		}
-	}
+func (h *handler) undoNow(ctx context.Context, d deed, whose []member.KVNR) error {
+	d.Undo = whose
 	if err := errors.Join(h.putDeed(ctx, d), h.takeBack(ctx, d)); err != nil {
 		return err
 	}
-	return h.dropDeed(ctx, d)
+	return h.dismiss(ctx, d)
 }
 
 // takeBack takes back what an action has made of the accounts that it must not
@@ -56,7 +43,7 @@ func (g *Gate) takeBack(ctx context.Context, d deed) error {
 	defer cancel()
 	var errs []error
 	for _, number := range d.Undo {
-		c, _, err := g.changeOf(ctx, string(number))
+		c, err := g.changeOf(ctx, string(number))
 		if err == nil && c.Given.After(d.Sent) {
 			continue // by then nothing was left of it
 		}

@@ -20,6 +20,7 @@ import (
 	"github.com/schleuse/schleuse/sidecar/internal/mine"
 	"github.com/schleuse/schleuse/sidecar/internal/phones"
 	"github.com/schleuse/schleuse/sidecar/internal/webhooks"
+	"github.com/schleuse/schleuse/sidecar/member"
 )
 
 // approvalsRole is the realm role by which a backend may ask for approvals.
@@ -70,8 +71,21 @@ func (h *house) devices(p *confirming) *device.Service {
 			Limit: d.Limit, CoolDown: d.CoolDown, MinPassword: d.Password.Min, Tries: d.Tries,
 			PINDigits: d.PIN.Digits, PINTries: d.PIN.Tries, IdleLock: d.PIN.Idle, FirstPhoneByCard: d.FirstByCard,
 		},
-		Audience: h.ownURL(devices.Path),
+		Audience:  h.ownURL(devices.Path),
+		Overtaker: overtaker{h},
 	}
+}
+
+// overtaker is the gate, which is opened after the phones. Without one nobody
+// signs in here.
+type overtaker struct{ *house }
+
+// Overtake implements device.Overtaker.
+func (o overtaker) Overtake(ctx context.Context, number member.KVNR) (done func(context.Context) error, err error) {
+	if o.gate == nil {
+		return func(context.Context) error { return nil }, nil
+	}
+	return o.gate.Overtake(ctx, number)
 }
 
 // ownURL is an address of the gate's host, without Keycloak's relative path.
