@@ -11,9 +11,7 @@ import (
 	"github.com/schleuse/schleuse/sidecar/account"
 	"github.com/schleuse/schleuse/sidecar/audit"
 	"github.com/schleuse/schleuse/sidecar/device"
-	"github.com/schleuse/schleuse/sidecar/internal/phones"
 	"github.com/schleuse/schleuse/sidecar/internal/store"
-	"github.com/schleuse/schleuse/sidecar/notify"
 )
 
 func (p program) device() *cobra.Command {
@@ -115,7 +113,7 @@ func (p program) atPhones(ctx context.Context, q *inquiry, action string, do fun
 // block blocks one phone, or all for an empty id.
 func (p program) block(ctx context.Context, s *store.Store, owner account.ID, id device.ID) error {
 	service := device.Service{
-		Store: s.Devices(), Audit: s.Audit(), Notify: byTheServer{}, Tasks: phones.Tasks{Outbox: s.Outbox(phones.Outbox)}, Now: p.now,
+		Store: s.Devices(), Audit: s.Audit(), Now: p.now, // what people are told is queued by the store
 	}
 	list, err := s.Devices().Of(ctx, owner)
 	if err != nil {
@@ -136,13 +134,4 @@ func (p program) block(ctx context.Context, s *store.Store, owner account.ID, id
 	}
 	fmt.Fprintf(p.out, "Blocked: %d\n", blocked)
 	return nil
-}
-
-// byTheServer has no channel of its own: a running Schleuse sends what is
-// queued for it.
-type byTheServer struct{}
-
-// Send implements notify.Sender.
-func (byTheServer) Send(context.Context, notify.Notice) error {
-	return errors.New("the command sends nothing itself")
 }

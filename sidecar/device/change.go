@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/schleuse/schleuse/sidecar/account"
-	"github.com/schleuse/schleuse/sidecar/notify"
 )
 
 // change stores what an order that was proven by key wants.
@@ -53,7 +52,7 @@ func (s *Service) RotateKey(ctx context.Context, id ID, byOld, byNew Message, pa
 	if err != nil {
 		return err
 	}
-	s.tell(ctx, notify.PhoneRekeyed, d, now)
+	s.wakeOthers(context.WithoutCancel(ctx), d)
 	return nil
 }
 
@@ -74,7 +73,6 @@ func (s *Service) ChangePassword(ctx context.Context, id ID, order Message, pass
 	if err := s.check(ctx, d, order, s.password(), password); err != nil {
 		return err
 	}
-	now := s.Now()
 	err = s.change(ctx, d, "device.set_password", func(d *Device) error {
 		d.Password = secret
 		return nil
@@ -82,7 +80,7 @@ func (s *Service) ChangePassword(ctx context.Context, id ID, order Message, pass
 	if err != nil {
 		return err
 	}
-	s.tell(ctx, notify.PhonePassword, d, now)
+	s.wakeOthers(context.WithoutCancel(ctx), d)
 	return nil
 }
 
@@ -284,6 +282,6 @@ func (s *Service) BlockFor(ctx context.Context, owner account.ID, id ID, reason 
 		return err
 	}
 	s.count(BlockedForGood)
-	s.tell(ctx, notify.PhoneBlocked, d, now)
+	s.wakeOthers(context.WithoutCancel(ctx), d)
 	return nil
 }

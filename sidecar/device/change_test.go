@@ -106,7 +106,7 @@ func TestSecretsAreChangedWithTheDevicePassword(t *testing.T) {
 	must(t, try(devicetest.Password, fresh))
 	wantErr(t, check(t.Context(), b, p, devicetest.Password), device.ErrFactors)
 	must(t, check(t.Context(), b, p, fresh))
-	if n := count(b.Told.Kinds(), notify.PhonePassword); n != 1 {
+	if n := count(b.Kinds(t.Context()), notify.PhonePassword); n != 1 {
 		t.Errorf("%d notices", n)
 	}
 
@@ -137,8 +137,8 @@ func TestAKeyIsRotatedByBothKeys(t *testing.T) {
 	wantErr(t, b.RotateKey(t.Context(), p.ID, byOld, byNew, b.Keys.Secret(byOld, device.ForPassword, "wrong")), device.ErrFactors)
 	must(t, b.RotateKey(t.Context(), p.ID, byOld, byNew, password))
 	must(t, check(t.Context(), b, next, devicetest.Password))
-	if d := state(t, b, p.ID); !d.CoolUntil.Equal(b.Clock().Add(b.Settings.CoolDown)) || count(b.Told.Kinds(), notify.PhoneRekeyed) != 1 {
-		t.Errorf("cools until %s, told %v", d.CoolUntil, b.Told.Kinds())
+	if d := state(t, b, p.ID); !d.CoolUntil.Equal(b.Clock().Add(b.Settings.CoolDown)) || count(b.Kinds(t.Context()), notify.PhoneRekeyed) != 1 {
+		t.Errorf("cools until %s, told %v", d.CoolUntil, b.Kinds(t.Context()))
 	}
 	wantErr(t, check(t.Context(), b, p, devicetest.Password), device.ErrFactors)
 	if d, err := b.Store.ByKey(t.Context(), devicetest.Public(next.Key).Thumbprint()); err != nil || d.ID != p.ID {
@@ -184,7 +184,7 @@ func TestBlocking(t *testing.T) {
 	if diff := cmp.Diff([]string{"second"}, b.Pushed.Sent()); diff != "" {
 		t.Errorf("woken (-want +got):\n%s", diff)
 	}
-	if n := count(b.Told.Kinds(), notify.PhoneBlocked); n != 1 {
+	if n := count(b.Kinds(t.Context()), notify.PhoneBlocked); n != 1 {
 		t.Errorf("%d notices", n)
 	}
 	wantErr(t, check(t.Context(), b, p, devicetest.Password), device.ErrBlocked)
@@ -306,7 +306,7 @@ func TestItWasNotMe(t *testing.T) {
 	if void == old || len(void) < 20 || len(b.Realm.Live(devicetest.Erika)) != 0 {
 		t.Errorf("%q, sessions %v", void, b.Realm.Live(devicetest.Erika))
 	}
-	if kinds := b.Told.Kinds(); kinds[len(kinds)-1] != notify.SessionsEnded || !slices.Contains(b.Events(), device.NotMe) {
+	if kinds := b.Kinds(t.Context()); count(kinds, notify.SessionsEnded) != 1 || !slices.Contains(b.Events(), device.NotMe) {
 		t.Errorf("%v, %v", kinds, b.Events())
 	}
 	wantErr(t, setLogin(t, b, p, "wrong", login), device.ErrFactors)
@@ -439,7 +439,7 @@ func TestEndingIsCarriedThroughFailures(t *testing.T) {
 		if n := len(b.Realm.Live(devicetest.Erika)); n != 0 {
 			t.Errorf("%d sessions live", n)
 		}
-		if count(b.Told.Kinds(), notify.SessionsEnded) != 0 {
+		if count(b.Kinds(t.Context()), notify.SessionsEnded) != 0 {
 			t.Error("it is told before it is done")
 		}
 		b.Realm.Break("SetPassword", nil)

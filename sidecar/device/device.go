@@ -95,6 +95,7 @@ type Secret struct {
 	Pepper string    // which version of the pepper
 	Wrong  int       // tries taken since the last right one; counted before the comparison
 	Set    time.Time // when it was chosen
+	Over   time.Time // when it was wrong too often, and nothing else happened by that; zero: it was not
 }
 
 // Push is where a phone is woken. The zero Push is nowhere.

@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
-
-	"github.com/schleuse/schleuse/sidecar/notify"
 )
 
 // Ticket is the first half of a registration.
@@ -231,12 +229,10 @@ func (s *Service) register(ctx context.Context, c Caller, d Device) error {
 		return err
 	}
 	s.count(Registered)
-	kind := notify.PhoneAdded
 	if d.Replaced != "" {
 		s.count(BlockedForGood)
-		kind = notify.PhoneReplaced
 	}
-	s.tell(ctx, kind, d, d.Created)
+	s.wakeOthers(context.WithoutCancel(ctx), d)
 	return nil
 }
 
@@ -302,7 +298,7 @@ func (s *Service) unlock(ctx context.Context, c Caller, known Device, secret Sec
 				return nil, ErrBlocked
 			}
 			d := phones[at]
-			d.State, d.Reason, d.Password, d.PIN.Wrong = Active, "", secret, 0
+			d.State, d.Reason, d.Password, d.PIN.Wrong, d.PIN.Over = Active, "", secret, 0, time.Time{}
 			d.CoolUntil, d.LastUsed = now.Add(s.Settings.CoolDown), hour(now)
 			return append([]Device{d}, replaced(phones, d)...), nil
 		})
@@ -312,6 +308,6 @@ func (s *Service) unlock(ctx context.Context, c Caller, known Device, secret Sec
 		return Device{}, err
 	}
 	s.count(Unlocked)
-	s.tell(ctx, notify.PhoneUnlocked, out, now)
+	s.wakeOthers(context.WithoutCancel(ctx), out)
 	return out, nil
 }

@@ -2,8 +2,7 @@ package device
 
 import (
 	"context"
-
-	"github.com/schleuse/schleuse/sidecar/notify"
+	"time"
 )
 
 // guard is a secret whose wrong tries are counted.
@@ -65,9 +64,9 @@ func (s *Service) check(ctx context.Context, d Device, m Message, g guard, seale
 // take counts a try. Where none is left, and a crash came before the lock, it
 // locks.
 func (s *Service) take(ctx context.Context, proven Device, g guard) (Device, error) {
-	over := false
+	over, locked := false, false
 	taken, err := s.Store.Update(ctx, proven.ID, func(d *Device) error {
-		over = false
+		over, locked = false, false
 		if err := usable(d, proven.Key); err != nil {
 			return err
 		}
@@ -76,7 +75,8 @@ func (s *Service) take(ctx context.Context, proven Device, g guard) (Device, err
 			return g.over
 		}
 		if over = secret.Wrong >= g.tries; over {
-			return lock(d, g)
+			locked = g.lock(d, s.Now())
+			return nil
 		}
 		secret.Wrong++
 		return nil
@@ -84,29 +84,41 @@ func (s *Service) take(ctx context.Context, proven Device, g guard) (Device, err
 	switch {
 	case err != nil:
 		return Device{}, err
+	case over && locked:
+		s.lockedOut(ctx, taken, g)
+		return Device{}, g.over
 	case over:
-		return Device{}, s.lockedOut(ctx, taken, g)
+		return Device{}, g.over
 	}
 	return taken, nil
 }
 
-func lock(d *Device, g guard) error {
-	if !g.locks {
-		return g.over
+// lock does what follows from the last wrong try, and reports whether it had
+// not been done.
+func (g guard) lock(d *Device, now time.Time) bool {
+	if g.locks {
+		d.State, d.Reason = Locked, ReasonPassword
+		return true
 	}
-	d.State, d.Reason = Locked, ReasonPassword
-	return nil
+	first := g.of(d).Over.IsZero()
+	if first {
+		g.of(d).Over = now
+	}
+	return first
 }
 
-// lockedOut tells that a phone has just been locked.
-func (s *Service) lockedOut(ctx context.Context, d Device, g guard) error {
+// lockedOut records that a phone, or its PIN, has just been locked.
+func (s *Service) lockedOut(ctx context.Context, d Device, g guard) {
 	ctx = context.WithoutCancel(ctx)
-	s.count(LockedOut)
-	if err := s.fact(ctx, "device.locked", "ok", d); err != nil {
+	event, action := PINLockedOut, "device.pin_locked"
+	if g.locks {
+		event, action = LockedOut, "device.locked"
+	}
+	s.count(event)
+	if err := s.fact(ctx, action, "ok", d); err != nil {
 		s.log().ErrorContext(ctx, "a phone was locked without an entry", "error", err)
 	}
-	s.tell(ctx, notify.PhoneLocked, d, s.Now())
-	return g.over
+	s.wakeOthers(ctx, d)
 }
 
 // wrong records a wrong try, and locks after the last one.
@@ -116,22 +128,20 @@ func (s *Service) wrong(ctx context.Context, taken Device, g guard) error {
 	if err := s.fact(ctx, "device.wrong."+string(g.purpose), "refused", taken); err != nil {
 		return err
 	}
-	if g.of(&taken).Wrong < g.tries || !g.locks {
+	if g.of(&taken).Wrong < g.tries {
 		return ErrFactors
 	}
 	locked := false
 	now, err := s.Store.Update(ctx, taken.ID, func(d *Device) error {
-		locked = d.State == Active && g.of(d).Hash == g.of(&taken).Hash && g.of(d).Wrong >= g.tries
-		if locked {
-			return lock(d, g)
-		}
+		last := d.State == Active && g.of(d).Hash == g.of(&taken).Hash && g.of(d).Wrong >= g.tries
+		locked = last && g.lock(d, s.Now())
 		return nil
 	})
 	if err != nil {
 		return err
 	}
 	if locked {
-		_ = s.lockedOut(ctx, now, g) // which of the factors was wrong is not told
+		s.lockedOut(ctx, now, g)
 	}
 	return ErrFactors
 }

@@ -119,7 +119,11 @@ func (s *Service) Carry(ctx context.Context, body []byte) error {
 	}
 	if err := s.Notify.Send(ctx, n); err != nil {
 		// Not all of it once more: a login password that was set meanwhile stays.
-		return s.tellLater(ctx, n)
+		task, err := notice(n)
+		if err != nil {
+			return err
+		}
+		return s.Tasks.Queue(ctx, task)
 	}
 	return nil
 }
@@ -200,7 +204,6 @@ func (s *Service) SetLoginPassword(ctx context.Context, id ID, order Message, pa
 	if err != nil {
 		return err
 	}
-	s.tell(ctx, notify.PasswordChanged, d, s.Now())
 	return s.change(ctx, d, "device.login_password_set", func(now *Device) error {
 		if now.NotMe.Equal(d.NotMe) {
 			now.NotMe = time.Time{}

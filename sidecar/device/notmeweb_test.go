@@ -44,8 +44,8 @@ func TestItWasNotMeSaidInABrowser(t *testing.T) {
 	}
 	must(t, b.Realm.SetPassword(t.Context(), devicetest.Erika, login)) // by a new identification
 	must(t, b.Carry(t.Context(), tasks[1].Body))
-	if b.Realm.Password(devicetest.Erika) != login || !slices.Contains(b.Told.Kinds(), notify.SessionsEnded) {
-		t.Errorf("the notice that came late undid the new password, or did not come: %v", b.Told.Kinds())
+	if b.Realm.Password(devicetest.Erika) != login || !slices.Contains(b.Kinds(t.Context()), notify.SessionsEnded) {
+		t.Errorf("the notice that came late undid the new password, or did not come: %v", b.Kinds(t.Context()))
 	}
 }
 

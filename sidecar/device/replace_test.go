@@ -49,7 +49,7 @@ func TestAPhoneTakesAnothersPlace(t *testing.T) {
 			if now := state(t, b, next.ID); now.State != device.Active || now.Replaced != p.ID || !now.Cooling(b.Clock()) {
 				t.Errorf("the new one: %+v", now)
 			}
-			if diff := cmp.Diff([]notify.Kind{notify.PhoneAdded, notify.PhoneReplaced}, b.Told.Kinds()); diff != "" {
+			if diff := cmp.Diff([]notify.Kind{notify.PhoneAdded, notify.PhoneReplaced}, b.Kinds(t.Context())); diff != "" {
 				t.Errorf("told (-want +got):\n%s", diff)
 			}
 			entries := b.Entries.Entries()

@@ -50,6 +50,7 @@ const (
 	Registered     Event = "registered"
 	Unlocked       Event = "unlocked"
 	LockedOut      Event = "locked"
+	PINLockedOut   Event = "pin_locked"
 	BlockedForGood Event = "blocked"
 	WrongSecret    Event = "wrong_secret" // one try
 	NotMe          Event = "not_me"       // loud: somebody else acts in this person's name
@@ -160,22 +161,6 @@ func (s *Service) fact(ctx context.Context, action, result string, d Device) err
 		return fmt.Errorf("writing the audit: %w", err)
 	}
 	return nil
-}
-
-// tell gives notice to the person on every channel and wakes the other phones.
-// What happened has happened: that it cannot be told is not the caller's failure.
-func (s *Service) tell(ctx context.Context, kind notify.Kind, d Device, at time.Time) {
-	ctx = context.WithoutCancel(ctx)
-	n := notify.Notice{
-		Kind: kind, ID: fmt.Sprintf("device/%s/%d", d.ID, at.UnixMicro()), Number: d.Number, Account: d.Account, At: at,
-	}
-	if err := s.Notify.Send(ctx, n); err != nil {
-		s.log().ErrorContext(ctx, "a notice about a phone could not be sent, and is kept for later", "kind", kind, "error", err)
-		if err := s.tellLater(ctx, n); err != nil {
-			s.log().ErrorContext(ctx, "a notice about a phone is lost", "kind", kind, "error", err)
-		}
-	}
-	s.wakeOthers(ctx, d)
 }
 
 // wakeTime bounds pushes to the other phones.

@@ -83,7 +83,7 @@ func TestAPhoneIsRegisteredWithAPermitAlone(t *testing.T) {
 	if !got.Cooling(start.Add(24*time.Hour-1)) || got.Cooling(start.Add(24*time.Hour)) {
 		t.Error("the cool-down is not 24 h")
 	}
-	if diff := cmp.Diff([]notify.Kind{notify.PhoneAdded}, b.Told.Kinds()); diff != "" {
+	if diff := cmp.Diff([]notify.Kind{notify.PhoneAdded}, b.Kinds(t.Context())); diff != "" {
 		t.Errorf("notices (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]string{"device.register", "device.register"}, b.Entries.Actions()); diff != "" {
@@ -318,7 +318,7 @@ func TestThePasswordIsCountedAfterTheSignatureAndLocks(t *testing.T) {
 	}
 	wantErr(t, check(t.Context(), b, p, devicetest.Password), device.ErrLocked)
 	wantErr(t, check(t.Context(), b, thief, devicetest.Password), device.ErrFactors)
-	if diff := cmp.Diff([]notify.Kind{notify.PhoneAdded, notify.PhoneLocked}, b.Told.Kinds()); diff != "" {
+	if diff := cmp.Diff([]notify.Kind{notify.PhoneAdded, notify.PhoneLocked}, b.Kinds(t.Context())); diff != "" {
 		t.Errorf("notices (-want +got):\n%s", diff)
 	}
 	if n := count(b.Events(), device.WrongSecret); n != 9 || count(b.Events(), device.LockedOut) != 1 {
@@ -369,8 +369,8 @@ func TestACrashBeforeTheLockIsMadeUpFor(t *testing.T) {
 	d.Password.Wrong = 5
 	b.Phones.Put(d)
 	wantErr(t, check(t.Context(), b, p, devicetest.Password), device.ErrLocked)
-	if d := state(t, b, p.ID); d.State != device.Locked || !slices.Contains(b.Told.Kinds(), notify.PhoneLocked) {
-		t.Errorf("%+v, %v", d.State, b.Told.Kinds())
+	if d := state(t, b, p.ID); d.State != device.Locked || !slices.Contains(b.Kinds(t.Context()), notify.PhoneLocked) {
+		t.Errorf("%+v, %v", d.State, b.Kinds(t.Context()))
 	}
 }
 
@@ -416,7 +416,7 @@ func TestUnlocking(t *testing.T) {
 		}
 		must(t, check(t.Context(), b, p, fresh))
 		wantErr(t, check(t.Context(), b, p, devicetest.Password), device.ErrFactors)
-		if kinds := b.Told.Kinds(); kinds[len(kinds)-1] != notify.PhoneUnlocked {
+		if kinds := b.Kinds(t.Context()); kinds[len(kinds)-1] != notify.PhoneUnlocked {
 			t.Errorf("%v", kinds)
 		}
 		_, err = b.Unlock(t.Context(), b.Caller(), p.ID, key, m, secret)

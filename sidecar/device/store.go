@@ -28,7 +28,8 @@ type Store interface {
 	// fn changes nothing and is returned. It returns ErrNoDevice, ErrKeyUsed,
 	// and refuses what CheckChange refuses. A phone that is Active no more takes
 	// with it, in the same transaction, the account's permits that are
-	// ByPhoneAlone. fn may run again and must have no other effect.
+	// ByPhoneAlone; and what News says of a change is queued in it, as by
+	// Tasks.Queue. fn may run again and must have no other effect.
 	Update(ctx context.Context, id ID, fn func(*Device) error) (Device, error)
 }
 

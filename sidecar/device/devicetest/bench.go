@@ -43,7 +43,8 @@ type Bench struct {
 	Realm   *accounttest.Realm
 	Entries *audittest.Log
 	Told    *Notices
-	Queued  *Tasks
+	Queued  *Tasks // by the service
+	News    *Tasks // by the store of phones
 	Pushed  *Pushes
 	Waiting *Overtaken
 	Keys    *Keys
@@ -59,14 +60,14 @@ type Bench struct {
 // NewBench returns a Bench that begins at that time.
 func NewBench(now time.Time) *Bench {
 	b := &Bench{
-		now: now, Keys: NewKeys(), Told: &Notices{}, Pushed: &Pushes{}, Queued: &Tasks{}, Waiting: &Overtaken{},
+		now: now, Keys: NewKeys(), Told: &Notices{}, Pushed: &Pushes{}, Queued: &Tasks{}, News: &Tasks{}, Waiting: &Overtaken{},
 		Realm: accounttest.New(account.Account{ID: Erika, Username: Number.Username(), Enabled: true}),
 	}
 	if err := b.Realm.Grant(context.Background(), Erika); err != nil {
 		panic(err)
 	}
 	b.Session, b.Next = b.Realm.SignIn(Erika), NewKey()
-	b.Phones, b.Entries = &Store{Now: b.Clock}, &audittest.Log{Now: b.Clock}
+	b.Phones, b.Entries = &Store{Now: b.Clock, News: b.News}, &audittest.Log{Now: b.Clock}
 	b.Service = &device.Service{
 		Store: b.Phones, Permits: b.Phones, Hasher: &device.Hasher{Peppers: b.Keys, Params: Params()}, Opener: b.Keys, Seals: b.Keys,
 		Accounts: b.Realm, Audit: b.Entries, Notify: b.Told, Tasks: b.Queued, Overtaker: b.Waiting, Pusher: b.Pushed, Meter: b.meter,
@@ -137,6 +138,17 @@ func (b *Bench) Register(ctx context.Context) (Phone, error) {
 	return p, err
 }
 
+// Kinds delivers what people must be told of their phones, and returns the kinds
+// of all that was sent.
+func (b *Bench) Kinds(ctx context.Context) []notify.Kind {
+	for _, task := range b.News.All() {
+		if err := b.Carry(ctx, task.Body); err != nil {
+			break
+		}
+	}
+	return b.Told.Kinds()
+}
+
 // Order is an order of a phone; with is a further key, or nil.
 func (p Phone) Order(aim device.Aim, with device.Key) map[string]any {
 	out := map[string]any{"v": 1, "aud": Audience, "sub": string(p.ID), "purpose": string(aim), "nonce": "bm9uY2U", "iat": 1796119200}
@@ -154,7 +166,7 @@ func (p Phone) Registration(ticket string) map[string]any {
 	}
 }
 
-// Notices is a notify.Sender that keeps what it is given.
+// Notices is a notify.Sender that keeps what it is given, once.
 type Notices struct {
 	mu   sync.Mutex
 	sent []notify.Notice
@@ -171,7 +183,9 @@ func (n *Notices) Send(_ context.Context, notice notify.Notice) error {
 	if err := notice.Validate(); err != nil {
 		return err
 	}
-	n.sent = append(n.sent, notice)
+	if !slices.ContainsFunc(n.sent, func(s notify.Notice) bool { return s.Kind == notice.Kind && s.ID == notice.ID }) {
+		n.sent = append(n.sent, notice)
+	}
 	return nil
 }
 
@@ -197,6 +211,7 @@ func (n *Notices) Kinds() []notify.Kind {
 type Tasks struct {
 	mu     sync.Mutex
 	queued []device.Task
+	taken  int
 	err    error
 }
 
@@ -221,6 +236,15 @@ func (q *Tasks) FailWith(err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.err = err
+}
+
+// Take returns what was queued since it was called last.
+func (q *Tasks) Take() []device.Task {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	out := q.queued[q.taken:]
+	q.taken = len(q.queued)
+	return out
 }
 
 // All returns what was queued.

@@ -17,6 +17,8 @@ import (
 // concurrent use; all changes exclude each other.
 type Store struct {
 	Now func() time.Time // nil = time.Now
+	// News is where it is queued what people must be told; nil: nowhere.
+	News device.Tasks
 
 	mu      sync.Mutex
 	phones  map[device.ID]device.Device
@@ -145,11 +147,30 @@ func (s *Store) Update(ctx context.Context, id device.ID, fn func(*device.Device
 	if err := s.fits(before, after); err != nil {
 		return device.Device{}, err
 	}
+	if err := s.tell(ctx, before, after); err != nil {
+		return device.Device{}, err
+	}
 	s.put(after)
 	if before.State == device.Active && after.State != device.Active {
 		s.unvouch(after.Account)
 	}
 	return after, nil
+}
+
+// tell queues what people must be told. As any store it refuses a change that
+// gives rights and cannot be told.
+func (s *Store) tell(ctx context.Context, before, after device.Device) error {
+	if s.News == nil {
+		return nil
+	}
+	news, err := device.News(before, after, s.now())
+	for _, n := range news {
+		err = errors.Join(err, s.News.Queue(ctx, n))
+	}
+	if after.State != device.Active {
+		return nil
+	}
+	return err
 }
 
 func (s *Store) unvouch(id account.ID) {
@@ -230,7 +251,7 @@ func (s *Store) Use(ctx context.Context, sid account.SID, client string,
 	if err != nil {
 		return device.Device{}, err
 	}
-	if err := s.all(p, after); err != nil {
+	if err := s.all(ctx, p, after); err != nil {
 		return device.Device{}, err
 	}
 	s.useUp(sid, client)
@@ -238,7 +259,7 @@ func (s *Store) Use(ctx context.Context, sid account.SID, client string,
 }
 
 // all stores phones, all or none.
-func (s *Store) all(p device.Permit, after []device.Device) error {
+func (s *Store) all(ctx context.Context, p device.Permit, after []device.Device) error {
 	if len(after) == 0 {
 		return errors.New("a permit is used for nothing")
 	}
@@ -256,6 +277,12 @@ func (s *Store) all(p device.Permit, after []device.Device) error {
 			s.unvouch(d.Account)
 		}
 		s.put(d)
+	}
+	for _, d := range after {
+		if err := s.tell(ctx, was[d.ID], d); err != nil {
+			s.phones = was
+			return err
+		}
 	}
 	s.makeRoom(p.Account)
 	return nil

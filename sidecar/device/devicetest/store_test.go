@@ -1,6 +1,7 @@
 package devicetest_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -9,7 +10,13 @@ import (
 
 func TestStore(t *testing.T) {
 	devicetest.Run(t, func(_ *testing.T, now func() time.Time) devicetest.Stores {
-		s := &devicetest.Store{Now: now}
-		return devicetest.Stores{Store: s, Permits: s}
+		news := &devicetest.Tasks{}
+		s := &devicetest.Store{Now: now, News: news}
+		return devicetest.Stores{Store: s, Permits: s, News: func(context.Context) (bodies [][]byte, _ error) {
+			for _, task := range news.Take() {
+				bodies = append(bodies, task.Body)
+			}
+			return bodies, nil
+		}}
 	})
 }

@@ -13,12 +13,15 @@ import (
 
 	"github.com/schleuse/schleuse/sidecar/account"
 	"github.com/schleuse/schleuse/sidecar/device"
+	"github.com/schleuse/schleuse/sidecar/notify"
 )
 
 // Stores are the two ports, over the same data.
 type Stores struct {
 	device.Store
 	device.Permits
+	// News takes the bodies of what was queued for device.Service.Carry.
+	News func(context.Context) ([][]byte, error)
 }
 
 // start is when the suite begins; stores keep microseconds.
@@ -70,6 +73,7 @@ func suite() map[string]func(*testing.T, *world) {
 		"one proof gives one permit":                      oneProof,
 		"a permit by a phone ends with a phone":           voucherEnds,
 		"a phone that is replaced takes permits with it":  replacedVoucherEnds,
+		"what must be told is queued with the change":     newsWithChange,
 		"an error leaves the permit":                      errorLeavesPermit,
 		"of parallel uses of a permit one succeeds":       parallelUses,
 		"a permit serves its person alone":                servesItsPerson,
@@ -339,6 +343,67 @@ func replacedVoucherEnds(t *testing.T, w *world) {
 	if got, err = w.Get(t.Context(), next.ID); err != nil || got != next {
 		t.Errorf("%+v, %v", got, err)
 	}
+}
+
+// told takes the kinds of the notices that were queued.
+func (w *world) told(t *testing.T) []notify.Kind {
+	t.Helper()
+	bodies, err := w.News(t.Context())
+	must(t, err)
+	b := NewBench(start)
+	for _, body := range bodies {
+		must(t, b.Carry(t.Context(), body))
+	}
+	return b.Told.Kinds()
+}
+
+// newsWithChange: what came about is told once, and nothing else.
+func newsWithChange(t *testing.T, w *world) {
+	d, other := w.phone(), w.phone()
+	w.register(t, d)
+	w.register(t, other)
+	want := func(when string, kinds ...notify.Kind) {
+		t.Helper()
+		if diff := cmp.Diff(kinds, w.told(t)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", when, diff)
+		}
+	}
+	want("registered", notify.PhoneAdded, notify.PhoneAdded)
+	_, err := w.Update(t.Context(), d.ID, func(d *device.Device) error {
+		d.Name, d.Password.Wrong = "other", 4
+		return nil
+	})
+	must(t, err)
+	_, err = w.Update(t.Context(), d.ID, func(d *device.Device) error {
+		d.State = device.Locked
+		return device.ErrFactors
+	})
+	wantErr(t, err, device.ErrFactors)
+	_, err = w.Update(t.Context(), d.ID, func(d *device.Device) error {
+		d.Key = other.Key
+		return nil
+	})
+	wantErr(t, err, device.ErrKeyUsed)
+	w.give(t, "sid")
+	_, err = w.Use(t.Context(), "sid", "app", func(device.Permit, []device.Device) ([]device.Device, error) {
+		stolen := w.phone()
+		stolen.Key = other.Key
+		return []device.Device{w.phone(), stolen}, nil
+	})
+	wantErr(t, err, device.ErrKeyUsed)
+	want("nothing that counts, or not at all")
+	if n := race(t, racers, nil, func(int) error {
+		_, err := w.Update(t.Context(), d.ID, func(d *device.Device) error {
+			if d.State != device.Blocked {
+				block(d, w.clock())
+			}
+			return nil
+		})
+		return err
+	}); n != racers {
+		t.Errorf("%d blocked", n)
+	}
+	want("blocked by many", notify.PhoneBlocked)
 }
 
 func errorLeavesPermit(t *testing.T, w *world) {

@@ -35,10 +35,8 @@ func (k Keys) Open(sealed, aad []byte) ([]byte, error) {
 	return k.Ring.Open(keyring.Cookie, sealed, aad)
 }
 
-// Outbox is the name of the outbox of Tasks.
-const Outbox = "devices"
-
-// Tasks implements device.Tasks over an outbox of its own.
+// Tasks implements device.Tasks over an outbox of its own, in which the store
+// queues, too.
 type Tasks struct{ Outbox extension.Outbox }
 
 // Queue implements device.Tasks.

@@ -19,6 +19,7 @@ import (
 	"github.com/schleuse/schleuse/sidecar/internal/keyring"
 	"github.com/schleuse/schleuse/sidecar/internal/mine"
 	"github.com/schleuse/schleuse/sidecar/internal/phones"
+	"github.com/schleuse/schleuse/sidecar/internal/store"
 	"github.com/schleuse/schleuse/sidecar/internal/webhooks"
 	"github.com/schleuse/schleuse/sidecar/member"
 )
@@ -42,7 +43,7 @@ func (h *house) openPhones(context.Context) error {
 		return nil
 	}
 	p := &confirming{pushers: pushers{}, stopping: make(chan struct{})}
-	p.tasks = phones.Tasks{Outbox: h.store.Outbox(phones.Outbox)}
+	p.tasks = phones.Tasks{Outbox: h.store.Outbox(store.PhoneTasks)}
 	p.devices = h.devices(p)
 	endpoints := webhooks.Endpoints(h.Config)
 	if len(endpoints) > 0 {

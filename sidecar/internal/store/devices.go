@@ -95,6 +95,7 @@ func (s devices) list(ctx context.Context, q querier, condition string, of alter
 }
 
 func (s devices) Update(ctx context.Context, id device.ID, fn func(*device.Device) error) (d device.Device, err error) {
+	told := false
 	err = s.write(ctx, "changing a phone", func(ctx context.Context, tx *sql.Tx) error {
 		d, err = s.locked(ctx, tx, id)
 		if err != nil {
@@ -104,15 +105,21 @@ func (s devices) Update(ctx context.Context, id device.ID, fn func(*device.Devic
 		if err := fn(&d); err != nil {
 			return answer{err}
 		}
-		if err := s.save(ctx, tx, before, d); err != nil {
-			return err
-		}
-		return s.ended(ctx, tx, before, d)
+		told, err = s.save(ctx, tx, before, d)
+		return err
 	})
 	if err != nil {
 		return device.Device{}, err
 	}
+	s.rouseNews(told)
 	return d, nil
+}
+
+// rouseNews has what was queued delivered soon, in this process.
+func (s devices) rouseNews(told bool) {
+	if told {
+		s.Outbox(PhoneTasks).rouse()
+	}
 }
 
 // ended uses up what rests on the word of a phone, if this one is no longer
@@ -136,21 +143,25 @@ func (s devices) locked(ctx context.Context, tx *sql.Tx, id device.ID) (device.D
 	return s.load(ctx, tx, id)
 }
 
-// save stores what a phone became; before is the zero Device for a new one.
+// save stores what a phone became, with all that comes of it, and reports
+// whether its owner is told anything; before is the zero Device for a new one.
 // The account is locked.
-func (s devices) save(ctx context.Context, tx *sql.Tx, before, after device.Device) error {
+func (s devices) save(ctx context.Context, tx *sql.Tx, before, after device.Device) (told bool, err error) {
 	if before == after {
-		return nil
+		return false, nil
 	}
 	if err := device.CheckChange(before, after); err != nil {
-		return answer{err}
+		return false, answer{err}
 	}
 	if before.Key != after.Key {
 		if err := s.keyIsFree(ctx, tx, after.Key); err != nil {
-			return err
+			return false, err
 		}
 	}
-	return s.put(ctx, tx, after)
+	if err := errors.Join(s.put(ctx, tx, after), s.ended(ctx, tx, before, after)); err != nil {
+		return false, err
+	}
+	return s.tell(ctx, tx, before, after)
 }
 
 // keyIsFree answers ErrKeyUsed when any phone has this key. Two that take the

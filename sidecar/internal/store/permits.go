@@ -143,6 +143,7 @@ func (s permits) find(ctx context.Context, q querier, sid account.SID, client st
 func (s permits) Use(ctx context.Context, sid account.SID, client string,
 	fn func(device.Permit, []device.Device) ([]device.Device, error),
 ) (first device.Device, err error) {
+	told := false
 	err = s.write(ctx, "using a permit", func(ctx context.Context, tx *sql.Tx) error {
 		p, err := s.take(ctx, tx, sid, client)
 		if err != nil {
@@ -161,11 +162,13 @@ func (s permits) Use(ctx context.Context, sid account.SID, client string,
 			return answer{errors.New("a permit is used for nothing")}
 		}
 		first = after[0]
-		return phones.saveAll(ctx, tx, p, before, after)
+		told, err = phones.saveAll(ctx, tx, p, before, after)
+		return err
 	})
 	if err != nil {
 		return device.Device{}, err
 	}
+	devices(s).rouseNews(told)
 	return first, nil
 }
 
@@ -187,11 +190,11 @@ func (s permits) take(ctx context.Context, tx *sql.Tx, sid account.SID, client s
 
 // saveAll stores what a permit was used for, each phone in its turn, so that
 // what one gives up the next may take.
-func (s devices) saveAll(ctx context.Context, tx *sql.Tx, p device.Permit, before, after []device.Device) error {
+func (s devices) saveAll(ctx context.Context, tx *sql.Tx, p device.Permit, before, after []device.Device) (told bool, err error) {
 	kept := len(before)
 	for _, d := range after {
 		if d.Account != p.Account || d.Number != p.Number {
-			return answer{errors.New("a permit is used for another person's phone")}
+			return false, answer{errors.New("a permit is used for another person's phone")}
 		}
 		var old device.Device
 		if i := slices.IndexFunc(before, func(b device.Device) bool { return b.ID == d.ID }); i >= 0 {
@@ -200,19 +203,18 @@ func (s devices) saveAll(ctx context.Context, tx *sql.Tx, p device.Permit, befor
 			kept++
 		}
 		if err := s.isNew(ctx, tx, old, d); err != nil {
-			return err
+			return false, err
 		}
-		if err := s.save(ctx, tx, old, d); err != nil {
-			return err
+		news, err := s.save(ctx, tx, old, d)
+		if err != nil {
+			return false, err
 		}
-		if err := s.ended(ctx, tx, old, d); err != nil {
-			return err
-		}
+		told = told || news
 	}
 	if kept <= device.MaxKept {
-		return nil
+		return told, nil
 	}
-	return s.makeRoom(ctx, tx, p.Account)
+	return told, s.makeRoom(ctx, tx, p.Account)
 }
 
 // isNew refuses a new phone under the id of one that is there, whoever has it.

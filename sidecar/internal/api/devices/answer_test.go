@@ -268,7 +268,7 @@ func TestWrongPasswordsLock(t *testing.T) {
 	if decision, err := p.Deny(t.Context(), r, ""); err != nil || decision.State != "denied" {
 		t.Errorf("a locked phone denies: %+v, %v", decision, err)
 	}
-	if kinds := w.notices.kinds(); kinds != "phone_added phone_locked" {
+	if kinds := w.told(); kinds != "phone_added phone_locked" {
 		t.Errorf("notices: %s", kinds)
 	}
 }

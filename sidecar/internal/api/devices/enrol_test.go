@@ -132,7 +132,7 @@ func TestAPhoneIsReplaced(t *testing.T) {
 	if len(all) != 3 || all[0].ID != self.ID || all[1].State != "blocked" || all[2].State != "active" {
 		t.Errorf("%+v", all)
 	}
-	if kinds := w.notices.kinds(); kinds != "phone_added phone_replaced" {
+	if kinds := w.told(); kinds != "phone_added phone_replaced" {
 		t.Errorf("told %q", kinds)
 	}
 }

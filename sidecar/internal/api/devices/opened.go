@@ -24,14 +24,15 @@ type opened struct {
 	Device device.ID `json:"d"`
 	Since  int64     `json:"s"` // seconds
 	Until  int64     `json:"u"` // seconds
-	// Locks is what the app could be opened by: with another PIN or biometric key
-	// it is closed, and has to be opened anew.
+	// Locks is what the app could be opened by: with another PIN, biometric key or
+	// device password, or a PIN that was wrong too often, it is closed, and has to
+	// be opened anew.
 	Locks string `json:"l"`
 }
 
 // locksOf is an image of what opens a phone's app now.
 func locksOf(d device.Device) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d", d.Biometric, d.PIN.Set.UnixNano()))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d %d %d", d.Biometric, d.PIN.Set.UnixNano(), d.PIN.Over.UnixNano(), d.Password.Set.UnixNano()))
 	return b64.EncodeToString(sum[:16])
 }
 

@@ -51,6 +51,7 @@ type world struct {
 	issuer  *relyingtest.Issuer
 	base    string
 	tasks   tasks
+	news    tasks // of changes of phones
 	notices notices
 	client  *http.Client
 }
@@ -61,6 +62,7 @@ func newWorld(t *testing.T, change ...func(*devices.API)) *world {
 	w.ring = keyring.Generate(w.Clock())
 	w.ring.Now = w.Clock
 	w.keys = house.Keys{Ring: w.ring}
+	w.Phones.News = &w.news
 	w.issuer = relyingtest.NewIssuer(t, w.Clock)
 	server := httptest.NewUnstartedServer(nil)
 	base := &url.URL{Scheme: "http", Host: server.Listener.Addr().String(), Path: devices.Path}
@@ -286,12 +288,18 @@ func (n *notices) Send(_ context.Context, notice notify.Notice) error {
 	return nil
 }
 
-// kinds are those of all notices, in their order.
-func (n *notices) kinds() string {
-	n.mu.Lock()
-	defer n.mu.Unlock()
+// told are the kinds of all notices, in their order; those about phones are
+// delivered first.
+func (w *world) told() string {
+	w.t.Helper()
+	w.news.mu.Lock()
+	defer w.news.mu.Unlock()
+	for _, task := range w.news.queued {
+		w.ok(w.service.Carry(w.t.Context(), task.Body))
+	}
+	w.news.queued = nil
 	var out []string
-	for _, notice := range n.sent {
+	for _, notice := range w.notices.sent {
 		out = append(out, string(notice.Kind))
 	}
 	return strings.Join(out, " ")

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"strconv"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/schleuse/schleuse/sidecar/account"
 	"github.com/schleuse/schleuse/sidecar/device"
 	"github.com/schleuse/schleuse/sidecar/device/devicetest"
+	"github.com/schleuse/schleuse/sidecar/fault"
 	"github.com/schleuse/schleuse/sidecar/internal/keyring"
 	"github.com/schleuse/schleuse/sidecar/internal/store"
 )
@@ -100,6 +102,29 @@ var deviceTests = map[string]func(*testing.T, *fixture){
 			if swept.Rekeyed != want {
 				t.Errorf("%d written anew, want %d", swept.Rekeyed, want)
 			}
+		}
+	},
+	"where no notice has room no right is given, and none is kept": func(t *testing.T, f *fixture) {
+		d := devicetest.NewPhone().Device("erika-1", erika.Number, start)
+		f.register(t, d)
+		full := f.one(0).Outbox(store.PhoneTasks)
+		for i := range full.Max - 1000 {
+			must(t, full.Put(t.Context(), strconv.Itoa(i), nil, time.Hour))
+		}
+		p := permit(erika, "sid")
+		must(t, f.one(0).Permits().Give(t.Context(), p))
+		_, err := f.one(0).Permits().Use(t.Context(), p.Session, p.Client, func(device.Permit, []device.Device) ([]device.Device, error) {
+			return []device.Device{devicetest.NewPhone().Device("erika-1", erika.Number, start)}, nil
+		})
+		wantKind(t, err, fault.Unavailable)
+		_, err = f.one(0).Devices().Update(t.Context(), d.ID, func(d *device.Device) error {
+			d.State, d.Ended, d.Password = device.Blocked, f.clock.Now(), device.Secret{}
+			return nil
+		})
+		must(t, err)
+		must(t, full.Put(t.Context(), "not me", nil, time.Hour))
+		if all, err := f.one(1).Devices().Of(t.Context(), "erika-1"); err != nil || len(all) != 1 || all[0].State != device.Blocked {
+			t.Errorf("%+v, %v", all, err)
 		}
 	},
 	"blocked phones are swept, others never": func(t *testing.T, f *fixture) {

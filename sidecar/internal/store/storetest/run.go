@@ -1,12 +1,14 @@
 package storetest
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/schleuse/schleuse/sidecar/device/devicetest"
+	"github.com/schleuse/schleuse/sidecar/extension"
 	"github.com/schleuse/schleuse/sidecar/fault"
 	"github.com/schleuse/schleuse/sidecar/flow"
 	"github.com/schleuse/schleuse/sidecar/flow/flowtest"
@@ -136,7 +138,13 @@ func Run(t *testing.T, b Backend) {
 			ring := keyring.Generate(now())
 			ring.Now = now
 			s := reopen(t, b.Fresh(t), ring, now)
-			return devicetest.Stores{Store: s.Devices(), Permits: s.Permits()}
+			return devicetest.Stores{Store: s.Devices(), Permits: s.Permits(), News: func(ctx context.Context) (bodies [][]byte, err error) {
+				_, err = s.Outbox(store.PhoneTasks).DeliverDue(ctx, func(_ context.Context, m extension.Message) error {
+					bodies = append(bodies, m.Body)
+					return nil
+				})
+				return bodies, err
+			}}
 		})
 	})
 	for name, suite := range map[string]map[string]func(*testing.T, *fixture){
