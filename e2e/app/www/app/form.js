@@ -148,8 +148,7 @@ function show(element, problem, mistakes) {
 function jump(element, field, text) {
   const to = (/** @type {Event} */ event) => {
     event.preventDefault();
-    const input = /** @type {HTMLElement | null} */ (element.querySelector(`#f-${field}`));
-    setTimeout(() => input?.focus()); // when the key that led here is up: it must not send the form
+    /** @type {HTMLElement | null} */ (element.querySelector(`#f-${field}`))?.focus();
   };
   return h('a', { href: `#f-${field}`, on: { click: to } }, text);
 }
