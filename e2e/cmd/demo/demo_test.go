@@ -22,9 +22,11 @@ const startPatience = 5 * time.Minute
 
 // told is what demo.json says, as far as the test needs it.
 type told struct {
-	Home   string
-	Roles  []role
-	People []stage.Person
+	Home      string
+	WebCenter string
+	Journal   string // of the WebCenter
+	Roles     []role
+	People    []stage.Person
 }
 
 type role struct {

@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -14,14 +15,15 @@ import (
 // home page before them.
 type trier struct {
 	*browser.Tab
-	t    *testing.T
-	demo told
+	t        *testing.T
+	demo     told
+	chromium *browser.Browser
 }
 
 // walkInChromium is everybody whom the home page offers, one after another.
 func walkInChromium(t *testing.T, demo told) {
 	t.Helper()
-	b, err := browser.Launch(t.Context(), "")
+	b, err := browser.Launch(t.Context(), os.Getenv("SCHLEUSE_PICTURES"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +33,7 @@ func walkInChromium(t *testing.T, demo told) {
 		walk func(trier)
 	}{
 		{"customer", trier.isTheCustomer},
-		{"newcomer", trier.isTheNewcomer},
+		{"newcomer, the whole way", trier.goesTheWholeWay},
 		{"newcomer by letter", trier.registersByLetter},
 		{"forgotten password", trier.forgotThePassword},
 		{"thief", trier.isTheThief},
@@ -39,17 +41,23 @@ func walkInChromium(t *testing.T, demo told) {
 		{"staff", trier.isStaff},
 	} {
 		t.Run(w.name, func(t *testing.T) {
-			tab, err := b.Open(browser.Profile{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer tab.Close()
-			v := trier{tab, t, demo}
-			v.must(v.Go(demo.Home))
-			v.must(v.See("Wer möchten Sie sein?"))
-			w.walk(v)
+			w.walk(opens(t, b, demo, browser.Profile{}))
 		})
 	}
+}
+
+// opens gives somebody a private window with the demo's home page.
+func opens(t *testing.T, b *browser.Browser, demo told, profile browser.Profile) trier {
+	t.Helper()
+	tab, err := b.Open(profile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(tab.Close)
+	v := trier{tab, t, demo, b}
+	v.must(v.Go(demo.Home))
+	v.must(v.See("Wer möchten Sie sein?"))
+	return v
 }
 
 func (v trier) must(err error) {
@@ -176,15 +184,6 @@ func (v trier) isTheCustomer() {
 	v.signsIn(typed[1])
 	v.fills(askDigits, "Ziffern prüfen", "digits", typed[2])
 	v.must(v.See(sayInside))
-}
-
-func (v trier) isTheNewcomer() {
-	typed := v.begins("Neuer Kunde")
-	v.says(typed[0], "Zum ersten Mal registrieren")
-	v.goesToNect(typed[0])
-	v.chooses("Wählen Sie ein Passwort", "Konto anlegen", typed[2])
-	v.told("Briefe, die unterwegs sind", "account_created")
-	v.told("Mails, die angekommen sind", "Konto")
 }
 
 func (v trier) registersByLetter() {
