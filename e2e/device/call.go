@@ -24,7 +24,9 @@ type Problem struct {
 	State  string `json:"state"`  // of request_over
 	Reason string `json:"reason"` // of request_over
 	Until  string `json:"until"`  // of cooling
-	Errors []struct {
+	// Devices are the phones of which one could be replaced, of device_limit.
+	Devices []Replaceable `json:"devices"`
+	Errors  []struct {
 		Pointer string `json:"pointer"`
 		Detail  string `json:"detail"`
 	} `json:"errors"`

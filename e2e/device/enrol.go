@@ -18,11 +18,20 @@ type Policy struct {
 
 // Ticket is the answer to the beginning of a registration (PROTOCOL §7.2).
 type Ticket struct {
-	DeviceID  string `json:"device_id"`
-	Ticket    string `json:"ticket"`
-	SealKey   JWK    `json:"seal_key"`
-	Policy    Policy `json:"policy"`
-	ExpiresIn int    `json:"expires_in"`
+	DeviceID  string        `json:"device_id"`
+	Ticket    string        `json:"ticket"`
+	SealKey   JWK           `json:"seal_key"`
+	Policy    Policy        `json:"policy"`
+	Devices   []Replaceable `json:"devices"`
+	ExpiresIn int           `json:"expires_in"`
+}
+
+// Replaceable is a phone of the person whose place this one may take.
+type Replaceable struct {
+	ID         string `json:"id"`
+	Name       string `json:"name"`
+	State      string `json:"state"`
+	LastUsedAt string `json:"last_used_at"`
 }
 
 // Self is a phone as the server has it.

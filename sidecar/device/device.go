@@ -160,12 +160,13 @@ func (d *Device) block(reason string, now time.Time) {
 const MaxName = 40
 
 // nameForm is letters, marks, digits, punctuation, symbols and blanks: no
-// control characters, and none that turn the direction of writing.
-var nameForm = regexp.MustCompile(`^[\pL\pM\pN\pP\pS]([\pL\pM\pN\pP\pS ]{0,38}[\pL\pM\pN\pP\pS])?$`)
+// control characters, and none that turn the direction of writing. The length
+// is counted beside it: counts in an expression are dear to compile.
+var nameForm = regexp.MustCompile(`^[\pL\pM\pN\pP\pS]([\pL\pM\pN\pP\pS ]*[\pL\pM\pN\pP\pS])?$`)
 
 // CheckName returns ErrName unless a phone may be called so.
 func CheckName(name string) error {
-	if !utf8.ValidString(name) || !nameForm.MatchString(name) {
+	if !utf8.ValidString(name) || utf8.RuneCountInString(name) > MaxName || !nameForm.MatchString(name) {
 		return ErrName
 	}
 	return nil

@@ -3,6 +3,7 @@ package device
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"regexp"
 	"slices"
 	"time"
@@ -12,8 +13,9 @@ import (
 
 // Ticket is the first half of a registration.
 type Ticket struct {
-	Device  ID     // which the phone will have
-	Text    string // to be brought back, opaque
+	Device  ID       // which the phone will have
+	Text    string   // to be brought back, opaque
+	Phones  []Device // of the person, those that could be replaced, newest first
 	Expires time.Time
 }
 
@@ -34,7 +36,7 @@ const maxTicket = 2048
 // Begin gives a ticket to register the phone with this key: for this session
 // and client, as long as their permit lasts. replaces is the phone whose place
 // it is to take, or empty; Enrol is told once more. Nothing is stored. It
-// returns ErrNoPermit, ErrByCard, ErrTooMany, ErrNoDevice, ErrNotCleared.
+// returns ErrNoPermit, ErrByCard, ErrTooMany (*TooManyError), ErrNoDevice, ErrNotCleared.
 func (s *Service) Begin(ctx context.Context, c Caller, key Key, replaces ID) (Ticket, error) {
 	p, err := s.permitted(ctx, c, key)
 	if err != nil {
@@ -44,7 +46,12 @@ func (s *Service) Begin(ctx context.Context, c Caller, key Key, replaces ID) (Ti
 	if err != nil {
 		return Ticket{}, err
 	}
-	if err := s.mayRegister(p, phones, replaces); err != nil {
+	there := slices.DeleteFunc(slices.Clone(phones), func(d Device) bool { return !d.alive() })
+	err = s.mayRegister(p, phones, replaces)
+	switch {
+	case errors.Is(err, ErrTooMany):
+		return Ticket{}, &TooManyError{there}
+	case err != nil:
 		return Ticket{}, err
 	}
 	t := ticket{NewID(), c, key.Thumbprint(), p.Expires}
@@ -52,7 +59,7 @@ func (s *Service) Begin(ctx context.Context, c Caller, key Key, replaces ID) (Ti
 	if err != nil {
 		return Ticket{}, err
 	}
-	return Ticket{t.Device, b64.EncodeToString(s.Seals.Seal(plain, []byte(ticketPlace))), t.Expires}, nil
+	return Ticket{t.Device, b64.EncodeToString(s.Seals.Seal(plain, []byte(ticketPlace))), there, t.Expires}, nil
 }
 
 // permitted returns the permit of somebody who is cleared, for this key.
@@ -124,13 +131,13 @@ type registrationPayload struct {
 	IAT      *int64         `json:"iat"`
 }
 
-var platformForm = regexp.MustCompile(`^[!-~]([ -~]{0,38}[!-~])?$`)
+var platformForm = regexp.MustCompile(`^[!-~]([ -~]*[!-~])?$`)
 
 // readRegistration reads what a phone says of itself.
 func (s *Service) readRegistration(m Message, key Key) (registrationPayload, error) {
 	var p registrationPayload
 	if m.Type != Registration || m.Decode(&p) != nil || p.V != protocol || p.Aud != s.Audience ||
-		p.Sub != string(m.Device) || p.IAT == nil || !platformForm.MatchString(p.Platform) {
+		p.Sub != string(m.Device) || p.IAT == nil || len(p.Platform) > MaxName || !platformForm.MatchString(p.Platform) {
 		return p, ErrMessage
 	}
 	if named, err := ParseJWK(p.JWK); err != nil || named != key {

@@ -62,3 +62,12 @@ func (e *CoolingError) Error() string { return ErrCooling.Error() }
 
 // Unwrap returns ErrCooling.
 func (e *CoolingError) Unwrap() error { return ErrCooling }
+
+// TooManyError is ErrTooMany with the phones of which one could be replaced.
+type TooManyError struct{ Phones []Device }
+
+// Error says what ErrTooMany does.
+func (e *TooManyError) Error() string { return ErrTooMany.Error() }
+
+// Unwrap returns ErrTooMany.
+func (e *TooManyError) Unwrap() error { return ErrTooMany }

@@ -28,7 +28,24 @@ type ticketOut struct {
 	Ticket    string    `json:"ticket"`
 	SealKey   publicKey `json:"seal_key"`
 	Policy    policy    `json:"policy"`
+	Devices   []rival   `json:"devices"`
 	ExpiresIn int       `json:"expires_in"`
+}
+
+// rival is a phone of the person that could be replaced.
+type rival struct {
+	ID       device.ID `json:"id"`
+	Name     string    `json:"name"`
+	State    string    `json:"state"`
+	LastUsed string    `json:"last_used_at,omitempty"`
+}
+
+func rivals(phones []device.Device) []rival {
+	out := []rival{}
+	for _, d := range phones {
+		out = append(out, rival{d.ID, d.Name, d.State.String(), stamp(d.LastUsed)})
+	}
+	return out
 }
 
 type beginIn struct {
@@ -45,7 +62,7 @@ func (a *desk) begin(r *http.Request, n newcomer, in beginIn) (api.Reply, error)
 	if err != nil {
 		return api.Reply{}, err
 	}
-	return api.Reply{Status: http.StatusCreated, Body: ticketOut{t.Device, t.Text, a.sealKey(), a.policy(), a.secondsTo(t.Expires)}}, nil
+	return api.Reply{Status: http.StatusCreated, Body: ticketOut{t.Device, t.Text, a.sealKey(), a.policy(), rivals(t.Phones), a.secondsTo(t.Expires)}}, nil
 }
 
 type enrolIn struct {

@@ -114,6 +114,13 @@ func TestAPhoneIsReplaced(t *testing.T) {
 	w.permit(p, sid)
 	_, err := p.Begin(t.Context(), token)
 	w.refused(err, "device_limit")
+	var limit *phones.Problem
+	if !asProblem(err, &limit) || len(limit.Devices) != 2 || limit.Devices[0].ID != old.ID || limit.Devices[0].Name != "Telefon" || limit.Devices[0].State != "active" {
+		t.Errorf("to choose from: %+v", limit)
+	}
+	if ticket, err := p.BeginFor(t.Context(), token, old.ID); err != nil || len(ticket.Devices) != 2 || ticket.Devices[0].LastUsedAt == "" {
+		t.Errorf("%+v, %v", ticket.Devices, err)
+	}
 	said := phones.Owned{Name: "Neues", Platform: "ios", Password: password}
 	for _, id := range []string{"x", string(device.NewID())} {
 		_, err = p.Replace(t.Context(), token, id, said)

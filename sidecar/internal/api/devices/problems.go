@@ -83,6 +83,7 @@ func told(err error) error {
 	var over *approval.Over
 	var cooling *approval.Cooling
 	var young *device.CoolingError
+	var many *device.TooManyError
 	var refused *account.PasswordError
 	var weak *device.WeakError
 	switch {
@@ -94,6 +95,8 @@ func told(err error) error {
 		return tooNew(cooling.Until, err)
 	case errors.As(err, &young):
 		return tooNew(young.Until, err)
+	case errors.As(err, &many):
+		return overLimit(many)
 	case errors.As(err, &refused):
 		return api.Refuse(fault.Invalid, "password_refused", err, api.Detail{Pointer: "/login_password", Detail: refused.Key})
 	}
@@ -107,6 +110,13 @@ func told(err error) error {
 
 func tooWeak(name, pointer string, weak *device.WeakError) error {
 	return api.Refuse(fault.Invalid, name, weak, api.Detail{Pointer: pointer, Detail: string(weak.Rule)})
+}
+
+// overLimit names the phones of which one could be replaced.
+func overLimit(many *device.TooManyError) error {
+	refusal := api.Refuse(fault.Conflict, "device_limit", many)
+	refusal.Members = map[string]any{"devices": rivals(many.Phones)}
+	return refusal
 }
 
 func tooNew(until time.Time, cause error) error {
