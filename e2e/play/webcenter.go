@@ -24,7 +24,7 @@ const tokenTime = 10 * time.Second
 // and has its journal in this file.
 func (p *Play) WebCenter(way http.RoundTripper, journal string) http.Handler {
 	return p.Noting(webcenter.New(webcenter.Settings{
-		SignOut: "/schleuse/logout", Register: p.Ports.AppURL() + "/", Journal: journal, Approvals: p.approvals(way),
+		SignOut: "/schleuse/logout", Devices: p.Ports.GateURL() + "/schleuse/my/devices", Register: p.Ports.AppURL() + "/", Journal: journal, Approvals: p.approvals(way),
 	}))
 }
 

@@ -23,6 +23,7 @@ var pages embed.FS
 type Settings struct {
 	NumberHeader string // carries the insurance number; empty: X-Auth-Kvnr
 	SignOut      string // where the log-out link leads
+	Devices      string // where people see and block their own phones; "" = nowhere
 	Register     string // where a person learns how to register a phone; may be empty
 	Now          func() time.Time
 
@@ -77,13 +78,13 @@ func New(settings Settings) http.Handler {
 
 // view is what the pages show.
 type view struct {
-	Title, Number, SignOut, Path string
-	Headers                      []string
-	Record                       record
-	Kinds                        []string
-	Mistakes                     []mistake
-	Values                       url.Values
-	Errand                       *errandView
+	Title, Number, SignOut, Devices, Path string
+	Headers                               []string
+	Record                                record
+	Kinds                                 []string
+	Mistakes                              []mistake
+	Values                                url.Values
+	Errand                                *errandView
 }
 
 // Mistake is what is wrong with a field; "": nothing.
@@ -134,7 +135,7 @@ func (a *app) recordOf(number string) record {
 }
 
 func (a *app) render(w http.ResponseWriter, r *http.Request, name string, status int, more func(*view)) {
-	v := view{Number: r.Header.Get(a.NumberHeader), SignOut: a.SignOut, Path: r.URL.Path, Headers: identityHeaders(r.Header), Kinds: kinds()}
+	v := view{Number: r.Header.Get(a.NumberHeader), SignOut: a.SignOut, Devices: a.Devices, Path: r.URL.Path, Headers: identityHeaders(r.Header), Kinds: kinds()}
 	v.Record = a.recordOf(v.Number)
 	if more != nil {
 		more(&v)

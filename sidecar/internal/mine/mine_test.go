@@ -35,7 +35,7 @@ func TestTheListShowsWhatEachPhoneMayDo(t *testing.T) {
 		d.Name, d.State, d.Reason, d.Ended, d.Password = "Altes", device.Blocked, device.ReasonWeb, w.Clock(), device.Secret{}
 	})
 	_, p := w.open("devices")
-	contains(t, p, "Telefon", "ready", "Neues", "until 2 December 2026", "Zues", "wrong too often", "Blocked smartphones", "Altes", "blocked since 1 December 2026",
+	contains(t, p, "Telefon", "ready", "Neues", "until 2 December 2026", "Zues", "wrong too often", "Blocked smartphones", "Altes", "blocked for good, since 1 December 2026",
 		"Register a smartphone", `href="/schleuse/my/history"`, `href="/schleuse/my/logout"`)
 	if strings.Contains(p.Body, "More are not possible") {
 		t.Error("three phones are not the limit")
