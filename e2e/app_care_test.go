@@ -187,3 +187,31 @@ func TestTheAppSpeaksEnglish(t *testing.T) {
 		t.Errorf("the page says it is %q, %v", lang, err)
 	}
 }
+
+// TestTheLoginPasswordIsChangedAtTheGate: by whoever knows it in a login, by
+// whoever forgot it from the choice of what to do.
+func TestTheLoginPasswordIsChangedAtTheGate(t *testing.T) {
+	g := registered(t, phoneSized)
+	toTheChange := func() {
+		t.Helper()
+		g.must(g.Tap("Einstellungen"))
+		g.must(g.Tap("Passwort für die Anmeldung ändern"))
+		g.asked("Sie haben es vergessen?")
+	}
+	toTheChange()
+	g.must(g.Press("Passwort ändern"))
+	g.asked("Wählen Sie ein Passwort")
+	g.must(g.Type("password-new", "Noch-ein-neues-Wort-5"))
+	g.must(g.Type("password-confirm", "Noch-ein-neues-Wort-5"))
+	g.must(g.Press("Weiter"))
+	g.opens()
+	g.must(g.Reload()) // whoever has tokens yet is not asked whether they want to leave
+	g.opens()
+	toTheChange()
+	g.must(g.Press("Abmelden und Passwort erneuern"))
+	g.asked("Wollen Sie sich abmelden?")
+	g.must(g.Press("Abmelden"))
+	g.number(g.u.person.Number)
+	g.wants(recoverWords)
+	g.asked(askNect)
+}

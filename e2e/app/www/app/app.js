@@ -278,7 +278,7 @@ export class App {
   /**
    * Leaves for the gate.
    * @param {string} intent
-   * @param {{enrol?: boolean, again?: boolean}} [how]
+   * @param {{enrol?: boolean, action?: string}} [how]
    */
   signIn(intent, how = {}) {
     return this.login.begin(intent, { ...how, language: language() });

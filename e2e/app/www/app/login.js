@@ -17,6 +17,7 @@ const ENROL = 'urn:schleuse:enrol';
 
 /** Where a login that is under way is kept; the tab's own, and gone with it. */
 const UNDER_WAY = 'login';
+const LEFT = 'left';
 
 /** A token is renewed when it has less than this left. */
 const SLACK_MS = 20_000;
@@ -27,7 +28,7 @@ export class SignInNeededError extends Error {}
 /** The gate sent the person back without a login. */
 export class LoginRefusedError extends Error {}
 
-/** @typedef {{access: string, refresh: string, until: number}} Tokens until: by performance.now() */
+/** @typedef {{access: string, refresh: string, id: string, until: number}} Tokens until: by performance.now() */
 
 export class Login {
   /** @type {Tokens | null} */ #tokens = null;
@@ -44,9 +45,9 @@ export class Login {
   /**
    * Leaves for the gate. The person comes back to `finish`.
    * @param {string} intent what they want to do then
-   * @param {{enrol?: boolean, language?: string, again?: boolean}} [how]
+   * @param {{enrol?: boolean, language?: string, action?: string}} [how] action: what Keycloak does on the way
    */
-  async begin(intent, { enrol = false, language = 'de', again = false } = {}) {
+  async begin(intent, { enrol = false, language = 'de', action = '' } = {}) {
     const state = encode(random(24));
     const verifier = encode(random(32));
     sessionStorage.setItem(UNDER_WAY, JSON.stringify({ state, verifier, intent }));
@@ -63,8 +64,28 @@ export class Login {
       ui_locales: language,
     });
     if (enrol) query.set('acr_values', ENROL);
-    if (again) query.set('prompt', 'login');
+    if (action) query.set('kc_action', action);
     location.assign(`${this.config.issuer}/protocol/openid-connect/auth?${query}`);
+  }
+
+  /**
+   * Signs out at the gate, where a living session would lead past the choice of
+   * what to do. `left` tells whoever comes back what for.
+   * @param {string} intent
+   */
+  leave(intent) {
+    sessionStorage.setItem(LEFT, intent);
+    const query = new URLSearchParams({ client_id: this.config.client, post_logout_redirect_uri: `${this.config.origin}/` });
+    if (this.#tokens?.id) query.set('id_token_hint', this.#tokens.id);
+    this.forget();
+    location.assign(`${this.config.issuer}/protocol/openid-connect/logout?${query}`);
+  }
+
+  /** @returns {string} the intent of `leave`, once; "" when nobody left */
+  left() {
+    const intent = sessionStorage.getItem(LEFT) ?? '';
+    sessionStorage.removeItem(LEFT);
+    return intent;
   }
 
   /**
@@ -139,6 +160,6 @@ export class Login {
     const told = await response.json().catch(() => ({}));
     if (response.status >= 500) throw new UnreachableError(told.error);
     if (!response.ok || told.token_type !== 'DPoP') throw new LoginRefusedError(told.error ?? 'no token bound to this phone');
-    this.#tokens = { access: told.access_token, refresh: told.refresh_token ?? '', until: performance.now() + told.expires_in * 1000 };
+    this.#tokens = { access: told.access_token, refresh: told.refresh_token ?? '', id: told.id_token ?? '', until: performance.now() + told.expires_in * 1000 };
   }
 }

@@ -37,6 +37,8 @@ async function main() {
   let intent = '';
   try {
     intent = await app.login.finish();
+    const left = app.login.left();
+    if (left) return void app.signIn(left);
   } catch (error) {
     await app.start(trouble, { error, again: () => begin(app, '') });
     return;

@@ -1,6 +1,6 @@
 /** Other passwords: the device password, and the one of the login. @module */
 
-import { button, p, ul } from '../dom.js';
+import { button, h, p, ul } from '../dom.js';
 import { form } from '../form.js';
 import { t } from '../texts.js';
 import { forgotten } from './locked.js';
@@ -63,14 +63,21 @@ export function loginPassword(app) {
   };
 }
 
+/** Keycloak's own action, in a login of a living session. */
+const UPDATE_PASSWORD = 'UPDATE_PASSWORD';
+
 /** Otherwise the login itself is the place. @param {App} app @returns {import('../app.js').Screen} */
 export function loginPasswordElsewhere(app) {
   return {
     title: t('settings.loginpassword'),
     menu: 'settings',
     content: [
-      p(t('loginpassword.other')),
-      button(t('loginpassword.go'), () => app.signIn('password', { again: true })),
+      h('h2', {}, t('loginpassword.known')),
+      p(t('loginpassword.known.what')),
+      button(t('loginpassword.change'), () => app.signIn('password', { action: UPDATE_PASSWORD })),
+      h('h2', {}, t('loginpassword.forgotten')),
+      p(t('loginpassword.forgotten.what')),
+      button(t('loginpassword.go'), () => app.login.leave('password')),
       button(t('app.back'), () => app.back(), 'second'),
     ],
   };
