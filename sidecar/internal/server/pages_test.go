@@ -25,14 +25,15 @@ func TestABrokenPageEndsTheProgram(t *testing.T) {
 		t.Fatal(err)
 	}
 	public := freeAddress(t)
+	kept := storetest.Open(t, time.Now)
 	h := &house{
 		Server: &Server{Log: quietLog(), Now: time.Now, Config: &config.Config{
 			Listen: config.Listen{Address: public}, Internal: freeAddress(t),
 			Gate:  &config.Gate{PublicURL: config.URL{URL: url.URL{Scheme: "http", Host: public}}},
 			Audit: config.Audit{Retention: time.Hour},
 		}},
-		metrics: prometheus.NewRegistry(), inner: newInProcess(), gate: &gate.Gate{},
-		store: storetest.Open(t, time.Now), pages: pages,
+		metrics: prometheus.NewRegistry(), inner: newInProcess(), gate: &gate.Gate{Deeds: kept.Outbox("gate.deeds")},
+		store: kept, pages: pages,
 	}
 	if err := h.run(t.Context()); err == nil || !strings.Contains(err.Error(), "nobody.wrote.this") {
 		t.Errorf("run: %v, want the page's defect", err)

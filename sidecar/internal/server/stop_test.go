@@ -23,14 +23,15 @@ import (
 func TestLoginUnderWayAtTheStopStillReachesTheGate(t *testing.T) {
 	public := freeAddress(t)
 	entered := make(chan struct{})
+	kept := storetest.Open(t, time.Now)
 	h := &house{
 		Server: &Server{Log: quietLog(), Now: time.Now, Config: &config.Config{
 			Listen: config.Listen{Address: public}, Internal: freeAddress(t),
 			Gate:  &config.Gate{PublicURL: config.URL{URL: url.URL{Scheme: "http", Host: public}}},
 			Audit: config.Audit{Retention: time.Hour},
 		}},
-		metrics: prometheus.NewRegistry(), inner: newInProcess(), gate: &gate.Gate{},
-		store: storetest.Open(t, time.Now),
+		metrics: prometheus.NewRegistry(), inner: newInProcess(), gate: &gate.Gate{Deeds: kept.Outbox("gate.deeds")},
+		store: kept,
 	}
 	ourselves := &http.Client{Transport: h.inner.transport("gate.inner", http.DefaultTransport)}
 	stopping := make(chan struct{})
