@@ -66,6 +66,7 @@ type Face struct {
 
 	App            string // where the app is, to register a phone; "" = not known, or no page
 	Recovery       bool   // whether people get a new login password by themselves
+	Brief          bool   // do not show what was asked, but that: elsewhere it takes a second factor to read such things
 	TrustedProxies []netip.Prefix
 	Log            *slog.Logger
 	Now            func() time.Time

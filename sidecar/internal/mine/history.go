@@ -34,6 +34,7 @@ type line struct{ Label, Value string }
 type questions struct {
 	Questions []question
 	Older     string // address of the next page; "" none
+	Brief     bool   // the fields are not shown
 }
 
 func (d *desk) past(w http.ResponseWriter, r *http.Request, who person) error {
@@ -49,7 +50,7 @@ func (d *desk) past(w http.ResponseWriter, r *http.Request, who person) error {
 	if err != nil {
 		return err
 	}
-	var data questions
+	data := questions{Brief: d.Brief}
 	if len(all) > perPage {
 		all = all[:perPage]
 		data.Older = history + "?" + beforeParam + "=" + string(all[perPage-1].ID)
@@ -82,6 +83,9 @@ func (d *desk) words(r *http.Request, a approval.Approval, names map[device.ID]s
 	q.Waiting = a.StateAt(d.Now()) == approval.Pending
 	if q.Title == "" {
 		q.Title = d.Pages.Text(r, Set, "history.unknown", nil) // the operator has taken the action away
+	}
+	if d.Brief {
+		return q
 	}
 	for _, f := range a.Fields {
 		label := f.Name

@@ -123,6 +123,20 @@ func TestTheHistorySaysWhatBecameOfEachQuestion(t *testing.T) {
 	contains(t, p, "not answered in time")
 }
 
+// TestABriefHistory: where a password alone opens nothing else, it shows no
+// addresses here.
+func TestABriefHistory(t *testing.T) {
+	w := newWorld(t, func(f *mine.Face) { f.Brief = true })
+	a := w.ask("1")
+	b, p := w.open("history")
+	contains(t, p, "Change address", "waits for your answer", "The customer app shows you the details")
+	for _, page := range []relyingtest.Page{p, b.Open(w.url + mine.Prefix + "history/" + string(a.ID) + "/not-me")} {
+		if page.Status != http.StatusOK || strings.Contains(page.Body, "Deich") || strings.Contains(page.Body, "New address") {
+			t.Errorf("%s answered %d and tells what was asked", page.URL, page.Status)
+		}
+	}
+}
+
 func TestTheHistoryHasPages(t *testing.T) {
 	w := newWorld(t)
 	for i := range 23 {
