@@ -142,6 +142,35 @@ func TestSomebodyNewBeginsInTheApp(t *testing.T) {
 	g.asked(askInbox)
 }
 
+// TestANewPhoneTakesThePlaceOfTheOldOne, which then says that it is no more.
+func TestANewPhoneTakesThePlaceOfTheOldOne(t *testing.T) {
+	old := registered(t, phoneSized)
+	g := old.u.atTheApp(phoneSized)
+	g.must(g.Press("Dieses Smartphone anmelden"))
+	g.number(g.u.person.Number)
+	g.wantsToSignIn()
+	g.password(g.u.person.Password)
+	g.asked(askOldPhone)
+	g.must(g.Press("Anders ausweisen"))
+	g.asked(askWay)
+	g.must(g.Press("Mit dem Smartphone über Nect"))
+	g.showsTheDocument()
+	g.asked("Ersetzt dieses Smartphone ein anderes?")
+	g.looksGood("app-register-replacing")
+	g.must(g.Tap("Ja, „Telefon von Maria“"))
+	g.fills("Smartphone anmelden", "name", "Neues Telefon", "next", devicePassword, "repeat", devicePassword)
+	g.asked(askNewPIN)
+	g.fills("PIN festlegen", "pin", devicePIN, "repeat", devicePIN)
+	g.asked(askInbox)
+	g.u.noticed("phone_replaced")
+
+	old.must(old.Reload())
+	old.asked("Dieses Smartphone ist nicht mehr angemeldet")
+	old.looksGood("app-unknown")
+	g.must(g.Tap("Smartphones"))
+	g.asked("gesperrt für immer")
+}
+
 // TestAnOldPhoneVouchesForANewOne: the login in the app waits for the old phone.
 func TestAnOldPhoneVouchesForANewOne(t *testing.T) {
 	u := openAnnexe(t).identifiedCustomer(t)
@@ -214,4 +243,18 @@ func TestTheLoginPasswordIsChangedAtTheGate(t *testing.T) {
 	g.number(g.u.person.Number)
 	g.wants(recoverWords)
 	g.asked(askNect)
+}
+
+// TestWhereNothingIsKeptThereIsNoApp, and it says so.
+func TestWhereNothingIsKeptThereIsNoApp(t *testing.T) {
+	u := openAnnexe(t).identifiedCustomer(t)
+	g := u.atTheApp(phoneSized)
+	_, err := g.Evaluate(`caches.delete('x').then(() => navigator.serviceWorker.ready).then(async () => {
+		const cache = await caches.open((await caches.keys())[0]);
+		await cache.put('/config.json', new Response('nothing'));
+	})`)
+	g.must(err)
+	g.must(g.Reload())
+	g.asked("Hier lässt sich die App nicht öffnen")
+	g.looksGood("app-impossible")
 }

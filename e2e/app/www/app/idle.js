@@ -1,6 +1,7 @@
 /**
  * Locks the app after a time without use, and when it was left. It counts by
- * the clock and not by timers, which sleep while the phone does.
+ * the clock and not by timers, which sleep while the phone does; and by the
+ * time since the page began, for a clock that is set back.
  * @module
  */
 
@@ -8,9 +9,21 @@
 const LEAVE_MS = 60_000;
 const LOOK_MS = 1000;
 
+/** @typedef {{clock: number, page: number}} Moment */
+
+/** @returns {Moment} */
+function moment() {
+  return { clock: Date.now(), page: performance.now() };
+}
+
+/** @param {Moment} then @returns {number} milliseconds, by whichever says more */
+function since({ clock, page }) {
+  return Math.max(Date.now() - clock, performance.now() - page);
+}
+
 export class Idle {
-  #used = Date.now();
-  /** @type {number | null} */ #left = null;
+  #used = moment();
+  /** @type {Moment | null} */ #left = null;
   /** @type {ReturnType<typeof setInterval> | undefined} */ #timer;
 
   /** @param {() => void} lock */
@@ -27,7 +40,7 @@ export class Idle {
   /** @param {number} seconds of the server's policy */
   start(seconds) {
     this.idleMs = seconds * 1000;
-    this.#used = Date.now();
+    this.#used = moment();
     this.#left = null;
     clearInterval(this.#timer);
     this.#timer = setInterval(() => this.#look(), LOOK_MS);
@@ -41,14 +54,13 @@ export class Idle {
   /** Somebody is there. */
   use() {
     if (this.#isOver()) return;
-    this.#used = Date.now();
+    this.#used = moment();
   }
 
   /** @returns {boolean} */
   #isOver() {
     if (this.#timer === undefined) return false;
-    const now = Date.now();
-    return now - this.#used > this.idleMs || (this.#left !== null && now - this.#left > LEAVE_MS);
+    return since(this.#used) > this.idleMs || (this.#left !== null && since(this.#left) > LEAVE_MS);
   }
 
   #look() {
@@ -65,7 +77,7 @@ export class Idle {
    * @param {boolean} visible */
   #seen(visible) {
     this.#look();
-    this.#left = visible ? null : (this.#left ?? Date.now());
+    this.#left = visible ? null : (this.#left ?? moment());
     document.body.classList.toggle('covered', !visible);
   }
 }

@@ -6,6 +6,7 @@
 
 import { isProblem, UnreachableError } from '../protocol/problem.js';
 import { App } from './app.js';
+import { button, byId, h, p } from './dom.js';
 import { address } from './screens/address.js';
 import { inbox } from './screens/inbox.js';
 import { locked, unlock } from './screens/locked.js';
@@ -17,6 +18,7 @@ import { settings } from './screens/settings.js';
 import { trouble } from './screens/trouble.js';
 import { unknown } from './screens/unknown.js';
 import { welcome } from './screens/welcome.js';
+import { t } from './texts.js';
 
 const ROUTES = Object.freeze({ welcome, open, inbox, address, phones, settings, setPin, locked, unknown });
 
@@ -65,5 +67,10 @@ async function begin(app, intent) {
   return app.start(open);
 }
 
+/** A browser that keeps nothing, or has no cryptography here, has no app. */
+function impossible() {
+  byId('main').replaceChildren(h('h1', {}, t('app.impossible')), p(t('app.impossible.what')), button(t('app.again'), () => location.reload()));
+}
+
 keepShell().catch(() => {}); // without it the app works, but not before the network does
-main();
+main().catch(impossible);

@@ -11,9 +11,18 @@ const WORDS = { de, en };
 
 /** @returns {'de' | 'en'} the person's choice, else the browser's language */
 export function language() {
-  const chosen = localStorage.getItem('language');
+  const chosen = kept();
   if (chosen === 'de' || chosen === 'en') return chosen;
   return navigator.language.toLowerCase().startsWith('de') ? 'de' : 'en';
+}
+
+/** @returns {string | null} null also where the browser keeps nothing */
+function kept() {
+  try {
+    return localStorage.getItem('language');
+  } catch {
+    return null;
+  }
 }
 
 /** @param {'de' | 'en'} chosen */

@@ -26,7 +26,7 @@ export async function register(app, { replaces: chosen }) {
   const min = ticket.policy.password_min;
   return {
     title: t('register.title'),
-    content: [form({
+    content: [h('h2', {}, t('register.rules')), ul(rules(min)), form({
       submit: t('register.submit'),
       fields: [
         {
@@ -36,7 +36,6 @@ export async function register(app, { replaces: chosen }) {
         ...(chosen ? [] : replacing(ticket.devices ?? [])),
         ...newPassword({ label: t('register.password'), hint: t('register.password.hint'), min }),
       ],
-      buttons: (send) => h('div', {}, h('h2', {}, t('register.rules')), ul(rules(min)), send),
       act: async ({ name, next, replaces = chosen }) => {
         // Which phone is replaced stands in the ticket too.
         const { ticket: given } = replaces && !chosen ? await app.phone.begin(await app.login.token(), replaces) : ticket;

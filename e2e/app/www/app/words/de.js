@@ -3,6 +3,8 @@ export const de = Object.freeze({
   'app.name': 'Kunden-App',
   'app.language': 'English',
   'app.starting': 'Die App wird geöffnet …',
+  'app.impossible': 'Hier lässt sich die App nicht öffnen',
+  'app.impossible.what': 'Der Browser speichert hier nichts, oder es gibt gerade keine Verbindung. Bitte verlassen Sie ein privates Fenster oder nehmen Sie einen anderen Browser.',
   'app.back': 'Zurück',
   'app.cancel': 'Abbrechen',
   'app.on': 'Weiter',

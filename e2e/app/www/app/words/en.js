@@ -3,6 +3,8 @@ export const en = Object.freeze({
   'app.name': 'Customer app',
   'app.language': 'Deutsch',
   'app.starting': 'The app is opening …',
+  'app.impossible': 'The app cannot be opened here',
+  'app.impossible.what': 'The browser keeps nothing here, or there is no connection at the moment. Please leave a private window or use another browser.',
   'app.back': 'Back',
   'app.cancel': 'Cancel',
   'app.on': 'Continue',
