@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/schleuse/schleuse/sidecar/internal/gate"
+	"github.com/schleuse/schleuse/sidecar/internal/mine"
 	"github.com/schleuse/schleuse/sidecar/internal/proxy"
 	"github.com/schleuse/schleuse/sidecar/internal/store"
 )
@@ -57,6 +58,7 @@ func TestMetricsReferenceIsTrue(t *testing.T) {
 	var r recorder
 	gate.NewMetrics(&r)
 	proxy.NewMetrics(&r)
+	mine.NewMetrics(&r)
 	newPhoneMeters(&r)
 	newApprovalMeters(&r)
 	r.MustRegister(new(store.Store).Collector())
