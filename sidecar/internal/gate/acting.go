@@ -92,21 +92,27 @@ func (h *handler) acted(ctx context.Context, x *exchange, resp *http.Response, l
 		return h.orLater(h.dismiss(ctx, x.deed))
 	}
 	whose, err := h.changedBy(ctx, x, login)
-	if err != nil {
-		return h.orLater(err)
+	if err == nil {
+		err = h.carriedOut(ctx, x, whose)
 	}
-	switch err = h.carriedOut(ctx, x, whose); {
+	switch {
 	case errors.Is(err, errOvertaken):
 		return h.undo(ctx, x, whose, login)
 	case err != nil || login.Live || !x.waits.unknown:
 		return h.orLater(err)
 	}
+	return h.actedUnknown(ctx, x)
+}
+
+// actedUnknown looks once more at a tab of which it is not known whose it is.
+// What came too late in it cannot be taken back from anybody.
+func (h *handler) actedUnknown(ctx context.Context, x *exchange) error {
 	old, err := h.late(ctx, *x.waits)
-	if err == nil && old { // whose it is nobody can say, so nothing can be taken back
-		h.alarm(ctx, "late_action", x)
-		return h.anew(x)
+	if err != nil || !old {
+		return h.orLater(err)
 	}
-	return h.orLater(err)
+	h.alarm(ctx, "late_action", x)
+	return h.anew(x)
 }
 
 // changedBy is whose account an action has changed: the one that the answer

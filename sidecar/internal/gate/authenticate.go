@@ -19,29 +19,42 @@ func (h *handler) authenticate(w http.ResponseWriter, r *http.Request, x *exchan
 	if err != nil {
 		return err
 	}
-	if r.Method == http.MethodPost {
+	if form != nil {
 		if ours, err := h.numberAnswered(w, r, x, form); ours {
 			return err
 		}
 	}
 	h.recall(x, query, form)
-	switch {
-	case h.Settings.Observe:
-	case form != nil && !x.known && h.numbered(x):
-		return h.askAgain(w, r, x, query)
-	case form.Has("username") && x.tab.Number != "":
-		form = form.With("username", string(x.tab.Number))
+	if form != nil && !h.Settings.Observe {
+		if !x.known && h.numbered(x) {
+			return h.askAgain(w, r, x, query)
+		}
+		form = x.tab.named(form)
 	}
 	x.shown, x.body = form, encodeForm(form)
+	return h.sendOn(w, r, x)
+}
+
+// sendOn sends on what may make a tab somebody's, once that is written down.
+// What Keycloak makes of a secret is seen, whoever hangs up.
+func (h *handler) sendOn(w http.ResponseWriter, r *http.Request, x *exchange) error {
 	if done, err := h.before(w, r, x); done {
 		return err
 	}
-	if form != nil {
-		// What Keycloak makes of a secret is seen, whoever hangs up.
+	if r.Method == http.MethodPost {
 		r = r.WithContext(context.WithoutCancel(r.Context()))
 	}
 	h.forward(w, r, x)
 	return nil
+}
+
+// named is a form with the number that was typed for the tab in the place of
+// every user name.
+func (t *tab) named(form wire.Params) wire.Params {
+	if t.Number == "" || !form.Has("username") {
+		return form
+	}
+	return form.With("username", string(t.Number))
 }
 
 // posted reads the form that came in; nil where there is none.
@@ -123,11 +136,7 @@ func (h *handler) brokered(w http.ResponseWriter, r *http.Request, x *exchange) 
 		x.body = encodeForm(form)
 	}
 	h.recall(x, query, form)
-	if done, err := h.before(w, r, x); done {
-		return err
-	}
-	h.forward(w, r, x)
-	return nil
+	return h.sendOn(w, r, x)
 }
 
 // restart takes the place of Keycloak's own restart, which would go on

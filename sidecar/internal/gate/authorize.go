@@ -183,20 +183,13 @@ func (h *handler) birth(x *exchange, entry tab, key string) tab {
 // whose id they know.
 func (h *handler) entryFor(ctx context.Context, x *exchange) (tab, bool) {
 	entry := x.tab
-	switch {
-	case entry.Kind == "":
-		entry = tab{Kind: opened, At: h.Now().Unix()}
-		return entry, x.tabKey == "" && (x.route == wire.DevicePage || x.route == wire.ResetCredentials)
-	case entry.Kind != renewed || entry.Number != "":
+	if entry.Kind == "" {
+		return h.openedElse(x)
+	}
+	if entry.Kind != renewed || entry.Number != "" {
 		return entry, true
 	}
-	if !x.sent {
-		return tab{}, false
-	}
-	if genuine, err := h.isGenuine(ctx, x); err != nil || !genuine {
-		if err != nil {
-			h.Log.WarnContext(ctx, "asking who signs in again", "error", err)
-		}
+	if !x.sent || !h.surelyGenuine(ctx, x) {
 		return tab{}, false
 	}
 	acc, err := h.Accounts.Get(ctx, x.hint.Subject)
@@ -210,6 +203,22 @@ func (h *handler) entryFor(ctx context.Context, x *exchange) (tab, bool) {
 		entry.Kind = staff
 	}
 	return entry, true
+}
+
+// surelyGenuine reports whether Keycloak says so.
+func (h *handler) surelyGenuine(ctx context.Context, x *exchange) bool {
+	genuine, err := h.isGenuine(ctx, x)
+	if err != nil {
+		h.Log.WarnContext(ctx, "asking who signs in again", "error", err)
+	}
+	return err == nil && genuine
+}
+
+// openedElse is the entry of a tab that Keycloak has opened otherwise than for
+// an authorization request: for a device, or a forgotten password.
+func (h *handler) openedElse(x *exchange) (tab, bool) {
+	fresh := x.tabKey == "" && (x.route == wire.DevicePage || x.route == wire.ResetCredentials)
+	return tab{Kind: opened, At: h.Now().Unix()}, fresh
 }
 
 // startOver drops an answer and begins again as if nobody were signed in: the

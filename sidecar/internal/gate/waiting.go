@@ -38,13 +38,16 @@ func (h *handler) waitsIn(ctx context.Context, t tab) (waiting, error) {
 		return w, err
 	}
 	w.numbers = numbers
-	switch people := len(numbers) + len(others); {
-	case s.Foreign && !s.Secret && !s.Strange, people == 0 && !s.Strange && !s.Foreign:
-		w.unknown = true
-	case people == 1 && !s.Strange && !s.Foreign:
+	people := len(numbers) + len(others)
+	switch {
+	case s.Strange:
+		w.mixed = true
+	case s.Foreign:
+		w.unknown, w.mixed = !s.Secret, s.Secret
+	case people == 1:
 		w.proved = numbers
 	default:
-		w.mixed = true
+		w.unknown, w.mixed = people == 0, people > 1
 	}
 	return w, nil
 }
