@@ -31,6 +31,6 @@ func open(_ context.Context, host extension.Host, _ Config) (extension.Parts, er
 	if err != nil {
 		return extension.Parts{}, err
 	}
-	s := &step{approvals: host.Approvals, now: host.Now}
+	s := newStep(host)
 	return extension.Parts{Step: s, Offer: s.offer, Pages: pages, Messages: messages}, nil
 }

@@ -215,23 +215,28 @@ func (a Action) digits() int {
 const Self = "schleuse"
 
 // Our own actions: a person confirms on one phone that another one may be
-// registered or unlocked.
+// registered or unlocked, or that it is they who sign in.
 const (
 	Enrol  = "schleuse.enrol"
 	Unlock = "schleuse.unlock"
+	Login  = "schleuse.login"
 )
 
-// BuiltIn returns our own actions, by name. Both show one field, `phone`.
+// BuiltIn returns our own actions, by name. Each shows one field: `phone`, or
+// `client` of a login, whose risk is low: who registered a phone just now has
+// proved more than a login asks for.
 func BuiltIn() map[string]Action {
-	phone := []ActionField{{Name: "phone", Label: map[string]string{"de": "Smartphone", "en": "Smartphone"}}}
-	own := func(name, de, en string) Action {
+	own := func(name string, r Risk, de, en string, field ActionField) Action {
 		return Action{
 			Name: name, Title: map[string]string{"de": de, "en": en},
-			Fields: phone, Lifetime: 10 * time.Minute, Risk: High, MatchCode: DefaultDigits,
+			Fields: []ActionField{field}, Lifetime: 10 * time.Minute, Risk: r, MatchCode: DefaultDigits,
 		}
 	}
+	phone := ActionField{Name: "phone", Label: map[string]string{"de": "Smartphone", "en": "Smartphone"}}
+	client := ActionField{Name: "client", Label: map[string]string{"de": "Anmeldung bei", "en": "Login to"}}
 	return map[string]Action{
-		Enrol:  own(Enrol, "Weiteres Smartphone registrieren", "Register another smartphone"),
-		Unlock: own(Unlock, "Smartphone entsperren", "Unlock a smartphone"),
+		Enrol:  own(Enrol, High, "Weiteres Smartphone registrieren", "Register another smartphone", phone),
+		Unlock: own(Unlock, High, "Smartphone entsperren", "Unlock a smartphone", phone),
+		Login:  own(Login, Low, "Anmeldung bestätigen", "Confirm a login", client),
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/schleuse/schleuse/extensions/nect"
 	"github.com/schleuse/schleuse/extensions/password"
 	"github.com/schleuse/schleuse/extensions/phone"
+	"github.com/schleuse/schleuse/extensions/stepup"
 	"github.com/schleuse/schleuse/extensions/webhook"
 	"github.com/schleuse/schleuse/sidecar/command"
 )
@@ -32,5 +33,6 @@ func main() {
 		password.Factory(),
 		webhook.Factory(),
 		phone.Factory(),
+		stepup.Factory(),
 	)
 }

@@ -102,6 +102,8 @@ func flows(f extension.Factory, steps []string) string {
 	switch {
 	case slices.Equal(f.Flows, []flow.Name{flow.Enrolment}):
 		return "  flows:\n    login: [" + number + ", keycloak, " + proof + "]\n    enrolment: [{any: [" + own + proof + "]}]\n"
+	case slices.Equal(f.Flows, []flow.Name{flow.Stepup}):
+		return "  flows:\n    login: [" + number + ", keycloak, " + proof + "]\n    enrolment: [" + proof + "]\n    stepup: [{any: [" + own + proof + "]}]\n  stepup: {clients: [webcenter]}\n"
 	case f.Place == flow.InFront:
 		return "  flows: {login: [" + number + ", " + own + "keycloak, " + proof + "]}\n"
 	case f.Place == flow.Closing:

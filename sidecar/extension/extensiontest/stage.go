@@ -73,7 +73,7 @@ func NewStage(name string) *Stage {
 		Name: name, Log: slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: withoutTime})),
 		Now: clock.Now, Accounts: s.Realm, Members: s.Members, Records: s.Records, Counters: s.Counters, Audit: s.Audit,
 		Outbox: s.Outbox, Notify: s.Notices, Approvals: s.Approvals, Hash: hash, Help: "0800 000000",
-		Flows:  []flow.Name{flow.Login, flow.Registration, flow.Recovery, flow.Enrolment},
+		Flows:  []flow.Name{flow.Login, flow.Registration, flow.Recovery, flow.Enrolment, flow.Stepup},
 		Base:   &url.URL{Scheme: "https", Host: "login.kasse.example", Path: "/schleuse/x/" + name},
 		Return: s.Outside.giveBack, Render: s.Outside.render,
 	}

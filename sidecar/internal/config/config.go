@@ -147,6 +147,8 @@ type Gate struct {
 	Grants map[string][]string `yaml:"grants"`
 	// The steps of each flow.
 	Flows Flows `yaml:"flows" must:"true"`
+	// Who wants a second factor at the login; with gate.flows.stepup.
+	Stepup *Stepup `yaml:"stepup"`
 }
 
 // Keycloak is the server behind the gate and the account that is used there.
@@ -180,6 +182,18 @@ type Flows struct {
 	// registered, unlocked or replaced, such as [{any: [phone, nect, letter]}].
 	// The app asks for it. Without it no phone can be registered.
 	Enrolment []Entry `yaml:"enrolment"`
+	// The second factor: what a session proves once before the clients in
+	// gate.stepup get its login, such as [{any: [stepup, letter]}].
+	Stepup []Entry `yaml:"stepup"`
+}
+
+// Stepup says which clients want a second factor at the login. Exempt people
+// are never asked for it.
+type Stepup struct {
+	// Every client. Then name none.
+	Always bool `yaml:"always"`
+	// The client ids. The others get the login after number and password.
+	Clients []string `yaml:"clients"`
 }
 
 // Approvals is who may ask people to confirm what.

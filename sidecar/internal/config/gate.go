@@ -51,6 +51,7 @@ func (ck *checker) gate(g *Gate) {
 	ck.start(g)
 	ck.opened(g)
 	ck.words(g.PlainClients, "gate", "plain_clients")
+	ck.stepup(g)
 	ck.between(g.AttemptsPerAddress, 10, 10_000, "gate", "attempts_per_address")
 }
 
@@ -139,6 +140,7 @@ func meant(word string, known []string) string {
 }
 
 func (ck *checker) flows(c *Config) {
+	ck.stepupOnPhones(c)
 	for _, f := range c.Gate.Flows.all() {
 		ck.flow(c, f)
 	}

@@ -19,7 +19,7 @@ type namedFlow struct {
 
 // all returns the flows that are configured.
 func (f *Flows) all() []namedFlow {
-	list := []namedFlow{{flow.Login, f.Login}, {flow.Registration, f.Registration}, {flow.Recovery, f.Recovery}, {flow.Enrolment, f.Enrolment}}
+	list := []namedFlow{{flow.Login, f.Login}, {flow.Registration, f.Registration}, {flow.Recovery, f.Recovery}, {flow.Enrolment, f.Enrolment}, {flow.Stepup, f.Stepup}}
 	return slices.DeleteFunc(list, func(f namedFlow) bool { return f.entries == nil })
 }
 
@@ -106,6 +106,8 @@ func (c *Config) misplanned(name flow.Name, err error) (out strictyaml.Problems)
 		hint = "such as [kvnr, keycloak, {any: [egk]}]"
 	case flow.Enrolment:
 		hint = "such as [{any: [phone, nect, letter]}]"
+	case flow.Stepup:
+		hint = "such as [{any: [stepup, letter]}]"
 	}
 	for _, err := range each(err) {
 		keys := []string{"gate", "flows", string(name)}

@@ -92,7 +92,7 @@ func (h *house) engine(g *config.Gate) (*flow.Engine, error) {
 		return nil, err
 	}
 	for name, plan := range plans {
-		if name == flow.Enrolment {
+		if name.OfSession() {
 			continue // who it is about is identified already: there is nothing new to review
 		}
 		plan.After = append(plan.After, flow.Authenticators)
@@ -118,6 +118,13 @@ func StandIn(factories []extension.Factory) func(kind string) (config.Stand, boo
 	}
 }
 
+func stepupFor(s *config.Stepup) gate.StepupFor {
+	if s == nil {
+		return gate.StepupFor{}
+	}
+	return gate.StepupFor{Always: s.Always, Clients: s.Clients}
+}
+
 func (h *house) gateSettings() gate.Settings {
 	g := h.Config.Gate
 	return gate.Settings{
@@ -127,6 +134,7 @@ func (h *house) gateSettings() gate.Settings {
 		Transport:      h.keycloak.HTTP,
 		PlainClients:   g.PlainClients,
 		Enrolling:      h.enrolling(),
+		Stepup:         stepupFor(g.Stepup),
 		Start:          h.starts(),
 		Since:          g.Since.Time,
 		Observe:        g.Mode == config.Observe,

@@ -63,7 +63,7 @@ func TestEveryKeyHasAMeaning(t *testing.T) {
 }
 
 func TestExamplesAreValid(t *testing.T) {
-	for _, name := range []string{"schleuse.yaml", "minimal.yaml"} {
+	for _, name := range []string{"schleuse.yaml", "minimal.yaml", "second-factor.yaml"} {
 		if _, err := config.Load(filepath.Join(published, name)); err != nil {
 			t.Error(err)
 		}
