@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/schleuse/schleuse/e2e/browser"
 	"github.com/schleuse/schleuse/sidecar/client"
 )
 
@@ -66,6 +67,35 @@ func TestAnAlteredRequestCannotBeApproved(t *testing.T) {
 	if got, err := g.u.backend().Read(t.Context(), asked.ID); err != nil || got.State != client.Pending {
 		t.Errorf("what this phone was never given is %+v, %v", got, err)
 	}
+}
+
+// TestNothingIsApprovedUnread: a long text, a small screen, and a finger that
+// jumps to the end.
+func TestNothingIsApprovedUnread(t *testing.T) {
+	g := registered(t, browser.Profile{Width: 320, Height: 360})
+	q := g.u.address(strings.Repeat("Am langen Deich 14, ", 40) + "Emden")
+	q.Fields["alt"] = strings.Repeat("Alte Straße 1, ", 40) + "Berlin"
+	asked, err := g.u.backend().Ask(t.Context(), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.must(g.Tap("Adresse ändern"))
+	g.asked(askRequest)
+	g.fills("Zustimmen", "code", asked.MatchCode, "password", devicePassword)
+	g.asked("Bitte lesen Sie erst alle Angaben")
+	if got, err := g.u.backend().Read(t.Context(), asked.ID); err != nil || got.State != client.Pending {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	_, err = g.Evaluate(`(async () => {
+		for (const value of document.querySelectorAll('dd')) {
+			value.lastElementChild.scrollIntoView({block: 'center', behavior: 'instant'});
+			await new Promise(seen => requestAnimationFrame(() => requestAnimationFrame(seen)));
+		}
+	})()`)
+	g.must(err)
+	g.must(g.Tap("Zustimmen"))
+	g.asked("Sie haben zugestimmt")
+	g.becomes(asked, client.Approved)
 }
 
 func TestAnotherQuestionMeanwhileIsSaid(t *testing.T) {
