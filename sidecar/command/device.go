@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,7 +20,7 @@ func (p program) device() *cobra.Command {
 		`For whoever has lost a phone and cannot block it themselves. The insurance number
 is read from standard input, never from the command line, which other users can
 see; what was done, by whom and why is written into the audit first.`,
-		p.deviceList(), p.deviceBlock())
+		p.deviceList(), p.deviceBlock(), p.deviceKeepRestored())
 	c.Args = noArguments
 	return c
 }
@@ -97,6 +98,9 @@ func (p program) atPhones(ctx context.Context, q *inquiry, action string, do fun
 	}
 	return p.onPeople(ctx, q.cfg, func(ctx context.Context, s *store.Store) error {
 		who, err := p.whose(ctx, q)
+		if errors.Is(err, errKeycloak) && q.account != "" {
+			who, err = p.byPhones(ctx, s, q)
+		}
 		if err != nil {
 			return err
 		}
@@ -108,6 +112,47 @@ func (p program) atPhones(ctx context.Context, q *inquiry, action string, do fun
 		}
 		return do(ctx, s, who.Accounts[0])
 	})
+}
+
+// byPhones knows without Keycloak whose an account is: by its phones.
+func (p program) byPhones(ctx context.Context, s *store.Store, q *inquiry) (store.Person, error) {
+	id := account.ID(q.account)
+	list, err := s.Devices().Of(ctx, id)
+	if err != nil {
+		return store.Person{}, fmt.Errorf("reading the phones: %w", err)
+	}
+	if len(list) == 0 || slices.ContainsFunc(list, func(d device.Device) bool { return d.Number != q.number }) {
+		return store.Person{}, usageError{errors.New("--account: Keycloak does not answer, and no phone says that this account is the person's")}
+	}
+	return store.Person{Number: q.number, Accounts: []account.ID{id}}, nil
+}
+
+func (p program) deviceKeepRestored() *cobra.Command {
+	var q inquiry
+	c := &cobra.Command{
+		Use: "keep-restored", Short: "Trust the phones of a restored database", Args: noArguments,
+		Long: `After a restored backup, or where a PostgreSQL standby took over, every phone that
+is not blocked is locked: what became of it since the backup is not known, and
+one that was stolen and blocked may be among them. Where nothing was lost (a
+planned switch-over, a file that was moved), this takes all phones as they are.`,
+		Example: "  schleuse device keep-restored --reason 'switch-over of 1 December, nothing lost'",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := p.beginAlone(&q); err != nil {
+				return err
+			}
+			return p.onPeople(cmd.Context(), q.cfg, func(ctx context.Context, s *store.Store) error {
+				if err := q.note(ctx, s, audit.Entry{Phase: audit.Fact, Action: "device.keep_restored", Result: "ok", Ref: newReference()}); err != nil {
+					return err
+				}
+				n, err := s.KeepRestored(ctx)
+				fmt.Fprintf(p.out, "Kept: %d\n", n)
+				return err
+			})
+		},
+	}
+	q.flag(c)
+	c.Flags().StringVar(&q.reason, "reason", "", "why nothing was lost; not who (required)")
+	return c
 }
 
 // block blocks one phone, or all for an empty id.

@@ -59,16 +59,30 @@ func (q *inquiry) flags(c *cobra.Command) {
 }
 
 // begin checks the command line and reads the number.
-func (p program) begin(q *inquiry) (err error) {
+func (p program) begin(q *inquiry) error {
+	if err := p.beginAlone(q); err != nil {
+		return err
+	}
+	return p.beginAbout(q)
+}
+
+// beginAlone checks the command line of what is about nobody in particular.
+func (p program) beginAlone(q *inquiry) (err error) {
 	if q.reason = strings.TrimSpace(q.reason); q.reason == "" || len(q.reason) > maxReason || strings.ContainsFunc(q.reason, unicode.IsControl) {
 		return usageError{fmt.Errorf("say why with --reason, in one line of at most %d bytes", maxReason)}
 	}
 	if q.cfg, err = q.load(p.factories); err != nil {
 		return err
 	}
-	if q.clerk, err = p.clerk(); err != nil {
-		return err
+	if namesANumber(q.reason) {
+		return usageError{errors.New("--reason names an insurance number: it is kept in the audit, where none may stand")}
 	}
+	q.clerk, err = p.clerk()
+	return err
+}
+
+// beginAbout reads whom it is about.
+func (p program) beginAbout(q *inquiry) error {
 	typed, err := p.prompt("Insurance number (not shown): ")
 	if err != nil {
 		return fmt.Errorf("reading the insurance number: %w", err)
@@ -78,9 +92,6 @@ func (p program) begin(q *inquiry) (err error) {
 	}
 	if _, err := member.ParseKVNR(typed, true); err != nil {
 		fmt.Fprintln(p.err, "warning: the number's check digit is wrong; it is taken as it is")
-	}
-	if namesANumber(q.reason) {
-		return usageError{errors.New("--reason names an insurance number: it is kept in the audit, where none may stand")}
 	}
 	return nil
 }

@@ -82,6 +82,7 @@ func (s State) Follows(before State) bool {
 // Reasons why a phone is locked or blocked.
 const (
 	ReasonPassword = "password" // Locked: wrong too often
+	ReasonRestored = "restored" // Locked: it is as a backup has it, and what became of it since is not known
 	ReasonPhone    = "phone"    // Blocked by its owner, on a phone
 	ReasonWeb      = "web"      // Blocked by its owner, in a browser
 	ReasonSupport  = "support"  // Blocked by a clerk

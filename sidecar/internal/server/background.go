@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -15,8 +16,19 @@ const pruneEvery = 24 * time.Hour
 func (h *house) sweep(ctx context.Context) error {
 	return h.every(ctx, sweepEvery, "sweeping the store", func(ctx context.Context) error {
 		_, err := h.store.Sweep(ctx)
-		return err
+		return errors.Join(err, h.settle(ctx))
 	})
+}
+
+// settle says loudly that the database came from a backup, at the start and
+// where a standby takes over while this runs.
+func (h *house) settle(ctx context.Context) error {
+	phones, err := h.store.Settle(ctx)
+	if phones > 0 {
+		h.Log.ErrorContext(ctx, "THE DATABASE WAS RESTORED OR ANOTHER SERVER TOOK OVER: phones are locked until their owners prove once more who they are; "+
+			"if nothing was lost, run schleuse device keep-restored", "phones", phones)
+	}
+	return err
 }
 
 func (h *house) prune(ctx context.Context) error {

@@ -85,6 +85,9 @@ func (s *Server) open(ctx context.Context) (_ *house, err error) {
 	}
 	h.store.Log = h.Log
 	h.metrics.MustRegister(h.store.Collector())
+	if err := h.settle(ctx); err != nil {
+		return h, err
+	}
 	for _, part := range []func(context.Context) error{
 		h.openKeycloak, h.openPhones, h.openExtensions, h.openPushers, h.openPages, h.openGate, h.openSites, h.openMine,
 	} {

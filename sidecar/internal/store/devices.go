@@ -31,16 +31,29 @@ func (s devices) Get(ctx context.Context, id device.ID) (d device.Device, err er
 // load returns a phone, or answers ErrNoDevice.
 func (s devices) load(ctx context.Context, q querier, id device.ID) (device.Device, error) {
 	var record []byte
-	err := q.QueryRowContext(ctx, "SELECT record FROM devices WHERE id = $1 AND (expires IS NULL OR expires > $2)",
-		string(id), micros(s.now())).Scan(&record)
+	var restored int
+	err := q.QueryRowContext(ctx, "SELECT record, restored FROM devices WHERE id = $1 AND (expires IS NULL OR expires > $2)",
+		string(id), micros(s.now())).Scan(&record, &restored)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return device.Device{}, err
 	}
-	var d device.Device
-	if err != nil || !s.open("devices.record", []byte(id), record, &d) {
-		return device.Device{}, answer{device.ErrNoDevice}
+	if err == nil {
+		if d, ok := s.reveal(id, record, restored); ok {
+			return d, nil
+		}
 	}
-	return d, nil
+	return device.Device{}, answer{device.ErrNoDevice}
+}
+
+// reveal opens a row. A phone that a backup has brought back is locked.
+func (s devices) reveal(id device.ID, record []byte, restored int) (d device.Device, ok bool) {
+	if !s.open("devices.record", []byte(id), record, &d) {
+		return device.Device{}, false
+	}
+	if restored != 0 && d.State != device.Blocked {
+		d.State, d.Reason = device.Locked, device.ReasonRestored
+	}
+	return d, true
 }
 
 func (s devices) ByKey(ctx context.Context, thumbprint string) (d device.Device, err error) {
@@ -73,7 +86,7 @@ func (s devices) of(ctx context.Context, q querier, id account.ID) ([]device.Dev
 // list returns the phones that fit, newest first. One that does not open any
 // more is left out.
 func (s devices) list(ctx context.Context, q querier, condition string, of alternatives) ([]device.Device, error) {
-	rows, err := q.QueryContext(ctx, "SELECT id, record FROM devices WHERE "+condition+" AND "+deviceLives+
+	rows, err := q.QueryContext(ctx, "SELECT id, record, restored FROM devices WHERE "+condition+" AND "+deviceLives+
 		" ORDER BY made DESC, id LIMIT $10", of.args(micros(s.now()), device.MaxKept)...)
 	if err != nil {
 		return nil, err
@@ -81,13 +94,13 @@ func (s devices) list(ctx context.Context, q querier, condition string, of alter
 	defer rows.Close()
 	var out []device.Device
 	for rows.Next() {
-		var id string
+		var id device.ID
 		var record []byte
-		if err := rows.Scan(&id, &record); err != nil {
+		var restored int
+		if err := rows.Scan(&id, &record, &restored); err != nil {
 			return nil, err
 		}
-		var d device.Device
-		if s.open("devices.record", []byte(id), record, &d) {
+		if d, ok := s.reveal(id, record, restored); ok {
 			out = append(out, d)
 		}
 	}
@@ -161,7 +174,11 @@ func (s devices) save(ctx context.Context, tx *sql.Tx, before, after device.Devi
 	if err := errors.Join(s.put(ctx, tx, after), s.ended(ctx, tx, before, after)); err != nil {
 		return false, err
 	}
-	return s.tell(ctx, tx, before, after)
+	// What counts moves the mark by which an older copy of the file is known.
+	if told, err = s.tell(ctx, tx, before, after); told && err == nil {
+		_, _, err = s.db.Moment(ctx, tx)
+	}
+	return told, err
 }
 
 // keyIsFree answers ErrKeyUsed when any phone has this key. Two that take the
@@ -179,7 +196,8 @@ func (s devices) keyIsFree(ctx context.Context, tx *sql.Tx, k device.Key) error 
 	return err
 }
 
-// put writes a phone's row under the present keys.
+// put writes a phone's row under the present keys. One that is active again is
+// no longer what a backup has brought back.
 func (s devices) put(ctx context.Context, tx *sql.Tx, d device.Device) error {
 	record, err := s.seal("devices.record", []byte(d.ID), d)
 	if err != nil {
@@ -192,7 +210,8 @@ func (s devices) put(ctx context.Context, tx *sql.Tx, d device.Device) error {
 	_, err = tx.ExecContext(ctx, `INSERT INTO devices (id, person, account, key, state, made, expires, keyed, record)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 		ON CONFLICT (id) DO UPDATE SET person = excluded.person, account = excluded.account, key = excluded.key,
-			state = excluded.state, expires = excluded.expires, keyed = excluded.keyed, record = excluded.record`,
+			state = excluded.state, expires = excluded.expires, keyed = excluded.keyed, record = excluded.record,
+			restored = CASE WHEN excluded.state = 1 THEN 0 ELSE devices.restored END`,
 		string(d.ID), s.whose(string(d.Number)).primary(), s.whose(string(d.Account)).primary(),
 		s.keys("devices.key", d.Key.Thumbprint()).primary(), int(d.State), micros(d.Created), expires, s.keyed(), record)
 	return err

@@ -21,17 +21,18 @@ type HeldPhone struct {
 }
 
 func (c collector) phones(ctx context.Context, q querier, whose alternatives) error {
-	return c.list(ctx, q, "SELECT id, expires, record FROM devices"+ofPerson+" AND "+deviceLives+" ORDER BY made, id LIMIT $10",
+	return c.list(ctx, q, "SELECT id, expires, record, restored FROM devices"+ofPerson+" AND "+deviceLives+" ORDER BY made, id LIMIT $10",
 		whose.args(micros(c.now()), maxShown),
 		func(rows *sql.Rows) (key []byte, add func(), err error) {
-			var id string
+			var id device.ID
 			var record []byte
+			var restored int
 			var expires sql.NullInt64
-			if err := rows.Scan(&id, &expires, &record); err != nil {
+			if err := rows.Scan(&id, &expires, &record, &restored); err != nil {
 				return nil, nil, err
 			}
-			var d device.Device
-			if !c.open("devices.record", []byte(id), record, &d) {
+			d, ok := devices{c.Store}.reveal(id, record, restored)
+			if !ok {
 				return []byte(id), func() {}, nil
 			}
 			p := HeldPhone{
