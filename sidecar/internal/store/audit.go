@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -124,9 +123,12 @@ func (a *Audit) write(ctx context.Context, batch []*waiting) error {
 		if !known {
 			b.Lines = append(b.Lines, a.unknownHead())
 		}
-		keys := map[account.ID]audit.PersonKey{}
+		keys, err := a.personKeys(ctx, tx, batch)
+		if err != nil {
+			return err
+		}
 		for _, w := range batch {
-			l, err := a.line(ctx, tx, w.entry, keys)
+			l, err := audit.Seal(w.entry, keys[w.entry.Person])
 			if err != nil {
 				return err
 			}
@@ -203,42 +205,8 @@ func (a *Audit) save(ctx context.Context, tx *sql.Tx, e ends) error {
 	return err
 }
 
-// line seals an entry with its person's key, made when there is none.
-func (a *Audit) line(ctx context.Context, tx *sql.Tx, e audit.Entry, keys map[account.ID]audit.PersonKey) (audit.Line, error) {
-	k, ok := keys[e.Person]
-	if !ok && e.Person != "" {
-		var err error
-		if k, err = a.personKey(ctx, tx, e.Person); err != nil {
-			return audit.Line{}, err
-		}
-		keys[e.Person] = k
-	}
-	return audit.Seal(e, k)
-}
-
 func (a *Audit) people(person account.ID) alternatives {
 	return a.store.keys("audit.people", string(person))
-}
-
-func (a *Audit) personKey(ctx context.Context, tx *sql.Tx, person account.ID) (audit.PersonKey, error) {
-	at := a.people(person)
-	var id, sealed []byte
-	err := tx.QueryRowContext(ctx, "SELECT id, key FROM audit_people WHERE person IN "+anyOf+" LIMIT 1", at.args()...).
-		Scan(&id, &sealed)
-	if err == nil {
-		if k, ok := a.openKey(id, sealed); ok {
-			return k, nil
-		}
-		if err := a.destroy(ctx, tx, at); err != nil {
-			return audit.PersonKey{}, err
-		}
-	} else if !errors.Is(err, sql.ErrNoRows) {
-		return audit.PersonKey{}, err
-	}
-	k := audit.NewPersonKey()
-	sealed = a.store.ring.Seal(keyring.Seal, k.Key[:], place("audit_people.key", k.ID[:]))
-	_, err = tx.ExecContext(ctx, "INSERT INTO audit_people (person, id, key) VALUES ($1, $2, $3)", at.primary(), k.ID[:], sealed)
-	return k, err
 }
 
 func (a *Audit) openKey(id, sealed []byte) (audit.PersonKey, bool) {
@@ -284,33 +252,4 @@ func (a *Audit) Forget(ctx context.Context, person account.ID) error {
 	ctx, cancel := context.WithTimeout(ctx, Deadline)
 	defer cancel()
 	return explain("erasing a person's key", a.store.db.Erase(ctx))
-}
-
-func insertBatch(ctx context.Context, tx *sql.Tx, b audit.Batch, link audit.Hash) error {
-	if _, err := tx.ExecContext(ctx, "INSERT INTO audit_batches (stream, seq, prev, link) VALUES ($1, $2, $3, $4)",
-		b.Stream, b.Seq, b.Prev[:], link[:]); err != nil {
-		return err
-	}
-	return insertLines(ctx, tx, b)
-}
-
-func insertLines(ctx context.Context, tx *sql.Tx, b audit.Batch) error {
-	insert, err := tx.PrepareContext(ctx, `INSERT INTO audit_lines
-		(stream, seq, pos, at, phase, action, step, client, result, ref, person, sealed)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`)
-	if err != nil {
-		return err
-	}
-	defer insert.Close()
-	for i, l := range b.Lines {
-		var person, sealed any
-		if l.Key != (audit.KeyID{}) {
-			person, sealed = l.Key[:], l.Sealed
-		}
-		if _, err := insert.ExecContext(ctx, b.Stream, b.Seq, i, micros(l.Time), int(l.Phase),
-			l.Action, l.Step, l.Client, l.Result, l.Ref, person, sealed); err != nil {
-			return fmt.Errorf("line %d: %w", i, err)
-		}
-	}
-	return nil
 }

@@ -237,11 +237,15 @@ func (a alternatives) has(stored []byte) bool {
 
 // args returns the keys as a statement's first parameters, followed by more.
 func (a alternatives) args(more ...any) []any {
-	out := make([]any, 0, len(a)+len(more))
+	return append(a.appended(make([]any, 0, len(a)+len(more))), more...)
+}
+
+// appended returns to with the keys behind it.
+func (a alternatives) appended(to []any) []any {
 	for _, k := range a {
-		out = append(out, k)
+		to = append(to, k)
 	}
-	return append(out, more...)
+	return to
 }
 
 // micros is how times stand in columns.
