@@ -28,8 +28,9 @@ const Deadline = 5 * time.Second
 type database interface {
 	// Reader returns the pool for queries outside of transactions.
 	Reader() *sql.DB
-	// Write runs fn in a transaction; fn may run again.
-	Write(ctx context.Context, fn func(*sql.Tx) error) error
+	// Write runs fn in a transaction, with the context for what it does there; fn
+	// may run again, and in another goroutine.
+	Write(ctx context.Context, fn func(context.Context, *sql.Tx) error) error
 	// Lock holds off other transactions that lock one of these keys until tx
 	// ends; what they committed is visible afterwards.
 	Lock(ctx context.Context, tx *sql.Tx, keys ...[]byte) error
@@ -151,7 +152,7 @@ func (s *Store) read(ctx context.Context, doing string, fn func(context.Context,
 func (s *Store) write(ctx context.Context, doing string, fn func(context.Context, *sql.Tx) error) error {
 	ctx, cancel := context.WithTimeout(ctx, Deadline)
 	defer cancel()
-	return explain(doing, s.db.Write(ctx, func(tx *sql.Tx) error { return fn(ctx, tx) }))
+	return explain(doing, s.db.Write(ctx, fn))
 }
 
 func explain(doing string, err error) error {

@@ -94,7 +94,7 @@ func (d *Database) Reader() *sql.DB { return d.pool }
 
 // Write runs fn in a transaction (READ COMMITTED) and commits when it returns
 // nil. fn runs again when the transaction met another one.
-func (d *Database) Write(ctx context.Context, fn func(*sql.Tx) error) (err error) {
+func (d *Database) Write(ctx context.Context, fn func(context.Context, *sql.Tx) error) (err error) {
 	for range attempts {
 		if err = d.once(ctx, fn); !met(err) {
 			return err
@@ -103,13 +103,13 @@ func (d *Database) Write(ctx context.Context, fn func(*sql.Tx) error) (err error
 	return err
 }
 
-func (d *Database) once(ctx context.Context, fn func(*sql.Tx) error) error {
+func (d *Database) once(ctx context.Context, fn func(context.Context, *sql.Tx) error) error {
 	tx, err := d.pool.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback() //nolint:errcheck // no-op after Commit; else the first error counts
-	if err := fn(tx); err != nil {
+	if err := fn(ctx, tx); err != nil {
 		return err
 	}
 	return tx.Commit()

@@ -18,7 +18,7 @@ func OpenBeside(ctx context.Context, path string) (*Database, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("opening the store: %w", err)
 	}
-	d := &Database{}
+	d := &Database{group: newGroup()}
 	if err := d.openBeside(ctx, path); err != nil {
 		return nil, fmt.Errorf("opening %s: %w", path, errors.Join(err, d.Close()))
 	}

@@ -19,7 +19,7 @@ func OpenToRead(ctx context.Context, path string) (*Database, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening %s: %w", path, err)
 	}
-	d := &Database{writer: reader, reader: reader}
+	d := &Database{writer: reader, reader: reader, group: newGroup()}
 	if d.file, err = which(path); err != nil {
 		return nil, fmt.Errorf("opening %s: %w", path, errors.Join(err, d.Close()))
 	}

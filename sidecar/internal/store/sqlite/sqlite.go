@@ -26,6 +26,7 @@ type Database struct {
 	lock   *os.File
 	writer *sql.DB // one connection: SQLite has one writer, and queueing here is fair
 	reader *sql.DB
+	group  *group
 
 	file   string // which file it is
 	marked int64  // by the transaction under way; only the one writer uses it
@@ -39,7 +40,7 @@ func Open(ctx context.Context, path string) (*Database, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening %s: %w", path, err)
 	}
-	d := &Database{lock: lock}
+	d := &Database{lock: lock, group: newGroup()}
 	if err := d.open(ctx, path); err != nil {
 		return nil, fmt.Errorf("opening %s: %w", path, errors.Join(err, d.Close()))
 	}
@@ -110,22 +111,34 @@ func migrate(ctx context.Context, db *sql.DB) error {
 func (d *Database) Reader() *sql.DB { return d.reader }
 
 // Write runs fn in a transaction and commits when it returns nil. Transactions
-// run one after the other.
-func (d *Database) Write(ctx context.Context, fn func(*sql.Tx) error) error {
-	tx, err := d.writer.BeginTx(ctx, nil)
+// run one after the other; those that wait meanwhile share a commit. fn is to
+// use the context that it is given, and may run in another goroutine.
+func (d *Database) Write(ctx context.Context, fn func(context.Context, *sql.Tx) error) error {
+	return d.group.do(ctx, fn, d.commit)
+}
+
+// commit does the jobs in one transaction. Those that fail alone leave nothing
+// behind.
+func (d *Database) commit(jobs []*job) error {
+	tx, err := d.writer.BeginTx(context.Background(), nil) // nobody's own end is all the others'
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback() //nolint:errcheck // no-op after Commit; else the first error counts
-	d.marked = 0
-	if err := fn(tx); err != nil {
-		return err
+	last := int64(0)
+	for _, j := range jobs {
+		d.marked = 0
+		if err := j.run(tx, len(jobs) == 1); err != nil {
+			return err
+		}
+		if j.err == nil {
+			last = max(last, d.marked)
+		}
 	}
-	mark := d.marked
 	if err := tx.Commit(); err != nil {
 		return err
 	}
-	d.keepMark(mark)
+	d.keepMark(last)
 	return nil
 }
 
