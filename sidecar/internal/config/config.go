@@ -190,7 +190,9 @@ type Flows struct {
 // Stepup says which clients want a second factor at the login. Exempt people
 // are never asked for it.
 type Stepup struct {
-	// Every client. Then name none.
+	// Every client, the pages for people's own phones (devices.page) excepted:
+	// there whoever has lost the phone blocks it, and those pages then do not
+	// show what was confirmed. Then name none.
 	Always bool `yaml:"always"`
 	// The client ids. The others get the login after number and password.
 	Clients []string `yaml:"clients"`

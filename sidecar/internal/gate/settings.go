@@ -41,7 +41,8 @@ type Settings struct {
 // StepupFor says which clients get the login of a session only once it has
 // passed the step-up. The zero StepupFor is none.
 type StepupFor struct {
-	Always  bool     // every client
+	Always  bool     // every client that is not in Except
+	Except  []string // client ids that Always does not mean
 	Clients []string // client ids
 }
 

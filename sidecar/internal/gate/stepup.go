@@ -33,7 +33,7 @@ func (h *handler) stepsUp() bool { return len(h.Engine.Plans[flow.Stepup].Back) 
 // passed the step-up. A client that nobody knows may be one of these.
 func (h *handler) wantsStepup(client string) bool {
 	of := h.Settings.Stepup
-	return h.stepsUp() && (of.Always || client == "" || slices.Contains(of.Clients, client))
+	return h.stepsUp() && (of.Always && !slices.Contains(of.Except, client) || client == "" || slices.Contains(of.Clients, client))
 }
 
 // passedStepup reports whether a session has passed it. An error says that

@@ -122,6 +122,18 @@ func TestTableOfStepups(t *testing.T) {
 	}
 }
 
+// TestAClientThatAlwaysDoesNotMean: it is let in, and opens no other client.
+func TestAClientThatAlwaysDoesNotMean(t *testing.T) {
+	w := stepping(t, func(g *gate.Gate) { g.Settings.Stepup = gate.StepupFor{Always: true, Except: []string{"app"}} })
+	b := w.browser()
+	if got := outcome(b.signIn("app", "h202601057")); got != "code" {
+		t.Errorf("the client that is excepted: %s", got)
+	}
+	if got := outcome(b.get(authURL("site"))); got != "held" {
+		t.Errorf("another one, by single sign-on: %s", got)
+	}
+}
+
 func wordOf(is bool, word string) string {
 	if is {
 		return word

@@ -118,11 +118,18 @@ func StandIn(factories []extension.Factory) func(kind string) (config.Stand, boo
 	}
 }
 
-func stepupFor(s *config.Stepup) gate.StepupFor {
+// stepupFor is who wants the second factor. Whoever has lost the phone blocks it
+// on the pages for people's own phones: so these do not want it unless they are named.
+func stepupFor(c *config.Config) gate.StepupFor {
+	s := c.Gate.Stepup
 	if s == nil {
 		return gate.StepupFor{}
 	}
-	return gate.StepupFor{Always: s.Always, Clients: s.Clients}
+	out := gate.StepupFor{Always: s.Always, Clients: s.Clients}
+	if c.Devices != nil && c.Devices.Page != nil {
+		out.Except = []string{c.Devices.Page.Client.ID}
+	}
+	return out
 }
 
 func (h *house) gateSettings() gate.Settings {
@@ -134,7 +141,7 @@ func (h *house) gateSettings() gate.Settings {
 		Transport:      h.keycloak.HTTP,
 		PlainClients:   g.PlainClients,
 		Enrolling:      h.enrolling(),
-		Stepup:         stepupFor(g.Stepup),
+		Stepup:         stepupFor(h.Config),
 		Start:          h.starts(),
 		Since:          g.Since.Time,
 		Observe:        g.Mode == config.Observe,

@@ -31,7 +31,7 @@ func (h *house) openMine(context.Context) error {
 			Issuer: h.inner.transport(g.PublicURL.Host, http.DefaultTransport), Log: log, Now: h.Now, Meter: mine.NewMetrics(h.metrics),
 		},
 		Devices: h.phones.devices, Approvals: h.phones.approvals, Accounts: h.keycloak, Pages: h.pages, Ring: seals{h.ring},
-		App: h.app(), Recovery: g.Flows.Recovery != nil, TrustedProxies: h.Config.TrustedProxies, Log: log, Now: h.Now,
+		App: h.app(), Brief: g.Stepup != nil && g.Stepup.Always, Recovery: g.Flows.Recovery != nil, TrustedProxies: h.Config.TrustedProxies, Log: log, Now: h.Now,
 	}
 	return nil
 }
