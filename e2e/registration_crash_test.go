@@ -105,6 +105,8 @@ func (n *newcomerAt) answer(ctx context.Context, page *visitor.Page) (*visitor.P
 		return n.fill(ctx, page, "number", n.person.Number)
 	case askChoice:
 		return n.fill(ctx, page, "wish", n.wish)
+	case askAnew:
+		return n.fill(ctx, page, "schleuse_anew", "on")
 	case askNect:
 		if n.way.by == "nect" {
 			return n.fill(ctx, page, "wish", "start")

@@ -16,6 +16,7 @@ const (
 	sayOrdered  = "Ihre Bestellung ist angekommen"
 	askNew      = "Wählen Sie ein Passwort"
 	askNewAgain = "Wählen Sie ein neues Passwort"
+	askAnew     = "Waren Sie das?"
 )
 
 const chosenPassword = "Ein-neuer-kurzer-Satz"

@@ -10,6 +10,7 @@ import (
 
 	"github.com/schleuse/schleuse/sidecar/flow"
 	"github.com/schleuse/schleuse/sidecar/internal/gate/wire"
+	"github.com/schleuse/schleuse/sidecar/internal/web"
 	"github.com/schleuse/schleuse/sidecar/member"
 )
 
@@ -112,16 +113,68 @@ func (h *handler) justProved(rec flow.Record) bool {
 	return len(rec.Proofs) == 0 || h.Now().Sub(last) <= anewFor
 }
 
-// goOnAnew goes on in the attempt under way, for the request with which the
-// browser has come now: the one of then may be long dead.
+// anewField says what somebody wants who begins anew while an attempt of this
+// browser has proved who they are: to go on in it, or to begin.
+const (
+	anewField  = "schleuse_anew"
+	goOnValue  = "on"
+	beginValue = "begin"
+)
+
+// goOnAnew goes on in the attempt under way. Where something is proved it asks
+// before: the one who begins need not be the one who proved it.
 func (h *handler) goOnAnew(w http.ResponseWriter, r *http.Request, x *exchange, q asked) (done bool, err error) {
 	secret, ok, err := h.underWay(r.Context(), x, q.Draft)
 	if err != nil || !ok {
 		return false, err
 	}
+	rec, err := h.Engine.Attempts.Get(r.Context(), secret.ID())
+	switch {
+	case err != nil:
+		return false, laterFault(err)
+	case len(rec.Proofs) > 0:
+		return true, h.askAnew(w, r, x, q, secret)
+	}
+	return true, h.goOnIn(w, r, x, q, secret)
+}
+
+// askAnew asks. What the browser found the attempt by may be gone by the time
+// of the answer; its cookie stays.
+func (h *handler) askAnew(w http.ResponseWriter, r *http.Request, x *exchange, q asked, secret flow.Secret) error {
+	if x.cookies.OwnNamed(secret.ID().Tag()) == "" {
+		h.giveAttempt(w.Header(), x, secret)
+	}
+	q.Anew = true
+	target := wire.Target{Path: q.Path, Query: q.Query}.String()
+	return h.renderDraft(w, r, x, q, web.Page{Name: "anew", Action: target, Back: target, Carried: true})
+}
+
+// anewAnswered does what was wanted. Who begins takes the attempt from this
+// browser: whoever proved something in it proves it again.
+func (h *handler) anewAnswered(w http.ResponseWriter, r *http.Request, x *exchange, q asked, d drafting) (done bool, err error) {
+	for range maxAttemptCookies + maxHalves {
+		secret, ok, err := h.underWay(r.Context(), x, q.Draft)
+		switch {
+		case err != nil || !ok:
+			return false, err
+		case d.anew == goOnValue:
+			return true, h.goOnIn(w, r, x, q, secret)
+		case d.anew != beginValue:
+			return true, h.askAnew(w, r, x, q, secret)
+		}
+		if err := h.Engine.Fail(r.Context(), secret.ID(), flow.Superseded); err != nil {
+			return false, laterFault(err)
+		}
+	}
+	return false, nil
+}
+
+// goOnIn goes on in an attempt for the request with which the browser has come
+// now: the one of then may be long dead.
+func (h *handler) goOnIn(w http.ResponseWriter, r *http.Request, x *exchange, q asked, secret flow.Secret) error {
 	begun, err := beginning(q)
 	if err != nil {
-		return false, err
+		return err
 	}
 	_, err = h.Engine.Attempts.Update(r.Context(), secret.ID(), func(rec *flow.Record) error {
 		if !rec.Status.Terminal() {
@@ -130,7 +183,7 @@ func (h *handler) goOnAnew(w http.ResponseWriter, r *http.Request, x *exchange, 
 		return nil
 	})
 	if err != nil {
-		return false, laterFault(err)
+		return laterFault(err)
 	}
-	return true, h.inKept(w, r, x, secret, h.Engine.Look)
+	return h.inKept(w, r, x, secret, h.Engine.Look)
 }

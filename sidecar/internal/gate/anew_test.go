@@ -17,6 +17,13 @@ func (b *browser) anew(target, number string) response {
 	return b.draft(b.get(target).want(http.StatusOK), "number", number, "register", "1")
 }
 
+// goesOn begins anew, and goes on in what the page asks about.
+func (b *browser) goesOn(target, number string) response {
+	b.t.Helper()
+	page := b.anew(target, number).want(http.StatusOK).shows("Waren Sie das?")
+	return b.draft(page, "schleuse_anew", "on")
+}
+
 // The program dies after a step was passed, before the browser has its answer.
 // Who begins at the client again stands where they were, and nobody else does.
 func TestWhoBeginsAnewGoesOn(t *testing.T) {
@@ -33,7 +40,7 @@ func TestWhoBeginsAnewGoesOn(t *testing.T) {
 			b.anew(authURL("app"), "A123456780").want(http.StatusOK).shows("ask for digits")
 			w.browser().anew(authURL("app"), newcomer).want(http.StatusOK).shows("ask for digits")
 			next := authURL("app") + "&ui_locales=de"
-			if got := b.anew(next, newcomer).want(http.StatusSeeOther).location(); got != at || w.attempts.Len() != 1 {
+			if got := b.goesOn(next, newcomer).want(http.StatusSeeOther).location(); got != at || w.attempts.Len() != 1 {
 				t.Fatalf("goes on at %s, want %s; %d attempts", got, at, w.attempts.Len())
 			}
 			out := b.answer(b.get(at).want(http.StatusOK).shows("ask for answer"), "answer", "secret").want(http.StatusSeeOther)
@@ -89,7 +96,7 @@ func TestManyDraftsAreBounded(t *testing.T) {
 	for range 3 {
 		b.anew(authURL("app"), "A123456780").want(http.StatusOK)
 	}
-	if got := b.anew(authURL("app"), newcomer).want(http.StatusSeeOther).location(); got != at {
+	if got := b.goesOn(authURL("app"), newcomer).want(http.StatusSeeOther).location(); got != at {
 		t.Errorf("goes on at %s, want %s", got, at)
 	}
 	b.cookies["__Host-schleuse-page"] += strings.Repeat(".ABCDEFGHIJKLMNOPQRSTUVWXYZ", 30)
@@ -109,12 +116,27 @@ func TestAProofIsNotTakenOverByTheNextOne(t *testing.T) {
 			at := b.draft(b.register(authURL("app")), "digits", "0042").want(http.StatusSeeOther).location()
 			w.clock.Pass(c.passed)
 			got := b.anew(authURL("app"), newcomer)
-			if goesOn := got.Code == http.StatusSeeOther && got.location() == at; goesOn != c.goesOn {
-				t.Errorf("status %d", got.Code)
+			if asked := strings.Contains(got.Body.String(), "Waren Sie das?"); asked != c.goesOn {
+				t.Errorf("asked whether to go on: %v", asked)
 			}
 			b.get(at).want(http.StatusOK) // by the page that they left they go on in any case
 		})
 	}
+}
+
+// TestWhoDidNotProveItBegins: the next one at a shared browser says so, and
+// nothing is left there of what was proved.
+func TestWhoDidNotProveItBegins(t *testing.T) {
+	w := registering(t)
+	b := w.browser()
+	at := b.draft(b.register(authURL("app")), "digits", "0042").want(http.StatusSeeOther).location()
+	page := b.anew(authURL("app"), newcomer).shows("Waren Sie das?")
+	b.draft(page, "x", "").want(http.StatusOK).shows("Waren Sie das?") // no answer
+	english := b.draft(page, "schleuse_lang", "en").want(http.StatusOK).shows("Was that you?")
+	b.draft(english, "schleuse_anew", "begin").want(http.StatusOK).shows("ask for digits")
+	b.get(at).want(http.StatusGone)
+	b.draft(page, "schleuse_anew", "on").want(http.StatusOK).shows("ask for digits") // pressed after all
+	b.anew(authURL("app"), newcomer).want(http.StatusOK).shows("ask for digits")
 }
 
 // What was identified for an attempt that is over serves no second one: a page

@@ -33,6 +33,7 @@ type drafting struct {
 	in   *flow.Input
 	way  flow.StepName
 	ways bool
+	anew string // goOnValue or beginValue, see anew.go
 }
 
 // drafting reads what a draft's form wants. Behind the steps in front, a form
@@ -42,6 +43,8 @@ type drafting struct {
 func (h *handler) drafting(w http.ResponseWriter, r *http.Request, q asked, in flow.Input) drafting {
 	front := slices.Contains(h.Engine.Plans[q.Draft.Flow].Front, q.Draft.Step)
 	switch {
+	case q.Anew:
+		return drafting{anew: in.Form.Get(anewField)}
 	case !front && (q.Turn == "" || !h.turns.take(w, r, "", q.Turn)):
 		return drafting{}
 	case in.Form.Has(waysField):
@@ -74,12 +77,17 @@ func (h *handler) runDraft(w http.ResponseWriter, r *http.Request, x *exchange, 
 	}
 	q.Draft.Client, q.Draft.Address, q.Draft.Language = q.Client, wire.CountedBy(x.address), h.Pages.Language(r)
 	q.Draft.Browser = browserOf(x)
+	if q.Anew {
+		if done, err := h.anewAnswered(w, r, x, q, d); done || err != nil {
+			return err
+		}
+	}
 	p, err := h.moveDraft(r.Context(), x, q.Draft, d)
 	if err != nil {
 		return err
 	}
 	entered := q.Draft.Flow != p.Record.Flow
-	q.Draft, q.Ways = p.Record, false
+	q.Draft, q.Ways, q.Anew = p.Record, false, false
 	if entered {
 		if done, err := h.goOnAnew(w, r, x, q); done || err != nil {
 			return err

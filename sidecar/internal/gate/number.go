@@ -45,6 +45,7 @@ type asked struct {
 	Half  string      // the page's half of the secret of what is kept, see keptAs
 	Turn  string      // of this page, see turns
 	Ways  bool        // the page is the choice among ways
+	Anew  bool        `json:",omitempty"` // the page asks whether to go on in an attempt under way
 }
 
 // numbered reports whether people come through this request by a number.
