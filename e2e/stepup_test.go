@@ -161,7 +161,7 @@ func (u *appUser) refreshes(at visitor.App, token string) visitor.Tokens {
 
 // elsewhere is the same person at another browser.
 func (u *appUser) elsewhere() *appUser {
-	other := u.annexe.appUser(u.t, u.person)
+	other := u.appUser(u.t, u.person)
 	other.old = u.old
 	return other
 }

@@ -30,6 +30,7 @@
 //	hold.go, held.go   what is kept from the browser, and how
 //	attempts.go        the pages of an attempt, whose it is, what is next
 //	enrol.go           enrolment: what a session proves before a phone
+//	stepup.go          step-up: the second factor of a session
 //	release.go         grant, and what leaves: once, alive, cleared
 //	evidence.go        what is written down beside the role
 //	authenticators.go  the review of means of signing in
