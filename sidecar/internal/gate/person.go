@@ -47,7 +47,7 @@ func refusalFault(why string) error {
 func isRefusal(key string) bool {
 	switch key {
 	case whyOtherAccount, whyNoNumber, whyNotStaff, whyDevice, whyUnreadable, whyTooLarge, whyTooMany,
-		whyNotCleared, whyEnded, whyOvertaken:
+		whyNotCleared, whyEnded, whyOvertaken, keyEnrolmentOver, keyStepupOver:
 		return true
 	default:
 		return false

@@ -421,10 +421,12 @@ func TestAStepupThatIsProvedTooLate(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := stepping(t)
 			b, _ := w.signedInTo(false)
-			page := b.get(b.get(authURL("site")).location())
+			at := b.get(authURL("site")).location()
+			page := b.get(at)
 			w.clock.Pass(10 * time.Second)
 			c.change(w)
 			b.answer(page, "answer", "yes").want(c.status)
+			b.get(at).want(c.status)
 			if w.records.havePassed() {
 				t.Error("passed")
 			}
