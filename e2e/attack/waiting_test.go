@@ -1,6 +1,7 @@
 package attack_test
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -24,24 +25,40 @@ func choosing(password string) url.Values {
 // demands.
 type lurking struct {
 	*scene
-	form visitor.Form
+	form  visitor.Form
+	login string // where the form of the login page went
 }
 
 // lurks comes there, by the entry for staff or by this user name where one is given.
 func (s *scene) lurks(staff bool, username string) *lurking {
 	s.Helper()
+	return s.lurksWith(staff, url.Values{"username": {cmp.Or(username, s.person.Number)}, "password": {s.person.Password}})
+}
+
+// lurksWith comes there by this answer to the login page.
+func (s *scene) lurksWith(staff bool, answer url.Values) *lurking {
+	s.Helper()
 	target, _ := s.begin(nil)
-	var page *visitor.Page
-	switch {
-	case staff:
-		page = s.get(target + "&schleuse_staff=1")
-		page = s.submit(s.form(page, "password"), url.Values{"username": {s.person.Number}, "password": {s.person.Password}})
-	case username != "":
-		page = s.submit(s.form(s.get(target), "password"), url.Values{"username": {username}, "password": {s.person.Password}})
-	default:
-		page = s.login(target)
+	if staff {
+		target += "&schleuse_staff=1"
 	}
-	return &lurking{s, s.form(page, "password-new")}
+	page := s.get(target)
+	if form, err := page.Form("number"); err == nil {
+		page = s.wish(s.submit(form, url.Values{"number": {s.person.Number}}))
+	}
+	form := s.form(page, "password")
+	form.Fields.Del("userHandle")
+	page = s.submit(form, answer)
+	return &lurking{s, s.demanded(page), form.Action}
+}
+
+// demanded is the form of the action that is demanded first.
+func (s *scene) demanded(page *visitor.Page) visitor.Form {
+	s.Helper()
+	if form, err := page.Form("email"); err == nil {
+		return form
+	}
+	return s.form(page, "password-new")
 }
 
 func (l *lurking) dropNumber() {
@@ -68,12 +85,43 @@ func (l *lurking) tab() string {
 	return realm() + "/login-actions/authenticate?" + q.Encode()
 }
 
-// rename shows another user name in the tab. Keycloak leads back to the action.
-func (l *lurking) rename() {
+// names sends the login page's form once more, with another user name, in the
+// one spelling that Keycloak answers as it does a right password: for the step
+// that the tab is at, with a session code that is used up.
+func (l *lurking) names(number string) {
 	l.Helper()
-	page := l.submit(visitor.Form{Action: l.tab(), Method: http.MethodPost, Fields: url.Values{"username": {number(people - 1)}, "password": {"x"}}}, nil)
-	l.form = l.again(page)
+	u, err := url.Parse(l.login)
+	if err != nil {
+		l.Fatal(err)
+	}
+	q := u.Query()
+	q.Set("execution", l.execution())
+	u.RawQuery = q.Encode()
+	page, err := l.v.Post(l.Context(), u.String(), url.Values{"username": {number}, "password": {"x"}})
+	if err != nil {
+		l.Fatal(err)
+	}
+	if page.Status != http.StatusFound {
+		l.Fatalf("Keycloak does not lead back: %d %s", page.Status, page.Text())
+	}
+	next, err := page.URL.Parse(page.Header.Get("Location"))
+	if err != nil {
+		l.Fatal(err)
+	}
+	l.form = l.again(l.get(next.String()))
 }
+
+func (l *lurking) execution() string {
+	l.Helper()
+	u, err := url.Parse(l.form.Action)
+	if err != nil {
+		l.Fatal(err)
+	}
+	return u.Query().Get("execution")
+}
+
+// rename names somebody else in the tab.
+func (l *lurking) rename() { l.names(number(people - 1)) }
 
 // renumber types another number for the tab.
 func (l *lurking) renumber() {
@@ -88,8 +136,10 @@ func (l *lurking) renumber() {
 
 // again is the form of the action again, if the page has it.
 func (l *lurking) again(page *visitor.Page) visitor.Form {
-	if form, err := page.Form("password-new"); err == nil {
-		return form
+	for _, field := range []string{"password-new", "email"} {
+		if form, err := page.Form(field); err == nil {
+			return form
+		}
 	}
 	return l.form
 }
