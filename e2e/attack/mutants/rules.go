@@ -180,7 +180,7 @@ func mutantsOfThePerson() []mutant {
 		},
 		{
 			"14 the form's user name is believed", "TestRule14TheNumberIsTheUserName",
-			[]edit{{gate + "authenticate.go", "form.With(\"username\", string(x.tab.Number))", "form.With(\"number\", string(x.tab.Number))"}},
+			[]edit{{gate + "authenticate.go", "form.With(\"username\", string(t.Number))", "form.With(\"number\", string(t.Number))"}},
 		},
 		{
 			"14 the client's login_hint goes upstream", "TestRule14TheNumberIsTheUserName",
