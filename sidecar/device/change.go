@@ -101,7 +101,7 @@ func (s *Service) SetPIN(ctx context.Context, id ID, order Message, password, pi
 	if err := s.check(ctx, d, order, s.password(), password); err != nil {
 		return err
 	}
-	secret, err := s.hashed(ctx, d.ID, ForPIN, plain)
+	secret, err := s.hashed(ctx, d, ForPIN, plain)
 	if err != nil {
 		return err
 	}

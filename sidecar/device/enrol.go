@@ -202,16 +202,16 @@ func (s *Service) newPassword(ctx context.Context, d Device, m Message, sealed S
 	if err := checkPassword(plain, s.Settings.MinPassword, d.Number); err != nil {
 		return Secret{}, err
 	}
-	return s.hashed(ctx, d.ID, ForPassword, plain)
+	return s.hashed(ctx, d, ForPassword, plain)
 }
 
-func (s *Service) hashed(ctx context.Context, id ID, p Purpose, plain []byte) (Secret, error) {
-	leave, err := s.Hasher.enter(ctx)
+func (s *Service) hashed(ctx context.Context, d Device, p Purpose, plain []byte) (Secret, error) {
+	leave, err := s.enter(ctx, d.Account)
 	if err != nil {
 		return Secret{}, err
 	}
 	defer leave()
-	secret, err := s.Hasher.hash(id, p, plain)
+	secret, err := s.Hasher.hash(d.ID, p, plain)
 	secret.Set = s.Now()
 	return secret, err
 }

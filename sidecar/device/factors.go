@@ -3,6 +3,9 @@ package device
 import (
 	"context"
 	"time"
+
+	"github.com/schleuse/schleuse/sidecar/account"
+	"github.com/schleuse/schleuse/sidecar/fault"
 )
 
 // guard is a secret whose wrong tries are counted.
@@ -45,7 +48,7 @@ func (s *Service) check(ctx context.Context, d Device, m Message, g guard, seale
 	if err != nil {
 		return err
 	}
-	leave, err := s.Hasher.enter(ctx)
+	leave, err := s.enter(ctx, d.Account)
 	if err != nil {
 		return err
 	}
@@ -59,6 +62,15 @@ func (s *Service) check(ctx context.Context, d Device, m Message, g guard, seale
 		return s.wrong(ctx, taken, g)
 	}
 	return s.right(ctx, taken, g, renewed)
+}
+
+// enter is Hasher.enter within the account's budget, so that one person's phones
+// do not make everybody else wait.
+func (s *Service) enter(ctx context.Context, id account.ID) (leave func(), err error) {
+	if s.Budget != nil && !s.Budget(id) {
+		return nil, &fault.Error{Kind: fault.TooMany, Key: "too_many", Retry: time.Second}
+	}
+	return s.Hasher.enter(ctx)
 }
 
 // take counts a try. Where none is left, and a crash came before the lock, it

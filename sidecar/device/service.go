@@ -56,7 +56,7 @@ const (
 	NotMe          Event = "not_me"       // loud: somebody else acts in this person's name
 )
 
-// Service is all that may be done with phones. Every field is set, Overtaker,
+// Service is all that may be done with phones. Every field is set, Budget, Overtaker,
 // Pusher, Meter and Log excepted. It is safe for concurrent use.
 type Service struct {
 	Store    Store
@@ -68,6 +68,9 @@ type Service struct {
 	Audit    audit.Log
 	Notify   notify.Sender
 	Tasks    Tasks
+	// Budget reports whether an account may have one more password hash computed;
+	// nil: always. Hashes are dear, and whoever holds a key may ask for many.
+	Budget func(account.ID) bool
 	// Overtaker stops logins that are under way; nil: nobody signs in here.
 	Overtaker Overtaker
 	Pusher    notify.Pusher // nil: phones are not woken

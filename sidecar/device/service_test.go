@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/schleuse/schleuse/sidecar/account"
 	"github.com/schleuse/schleuse/sidecar/device"
 	"github.com/schleuse/schleuse/sidecar/device/devicetest"
+	"github.com/schleuse/schleuse/sidecar/fault"
 	"github.com/schleuse/schleuse/sidecar/notify"
 )
 
@@ -219,6 +221,8 @@ func TestARegistrationThatWasChanged(t *testing.T) {
 		"a member more":     {func(p map[string]any) { p["admin"] = true }, device.ErrMessage},
 		"another case":      {func(p map[string]any) { p["Name"] = p["name"]; delete(p, "name") }, device.ErrMessage},
 		"no platform":       {func(p map[string]any) { delete(p, "platform") }, device.ErrMessage},
+		"a long platform":   {func(p map[string]any) { p["platform"] = strings.Repeat("a", device.MaxName+1) }, device.ErrMessage},
+		"a long name":       {func(p map[string]any) { p["name"] = strings.Repeat("ä", device.MaxName+1) }, device.ErrName},
 		"platform of lines": {func(p map[string]any) { p["platform"] = "a\nb" }, device.ErrMessage},
 		"no name":           {func(p map[string]any) { delete(p, "name") }, device.ErrName},
 		"a name of lines":   {func(p map[string]any) { p["name"] = "a\nb" }, device.ErrName},
@@ -512,4 +516,27 @@ func TestAPermitServesTheKeyItWasAskedFor(t *testing.T) {
 	b.Permits = &swapped{b.Permits, func() { must(t, b.PermitFor(t.Context(), devicetest.Public(thief), device.ByNect)) }}
 	_, err = b.Enrol(t.Context(), b.Caller(), devicetest.Public(next.Key), device.Enrolment{Registration: m, NewPassword: secret})
 	wantErr(t, err, device.ErrNoPermit)
+}
+
+// One person's phones compute no more hashes than their budget has, however many
+// they ask for, and no try is counted of what was not compared.
+func TestHashesAreWithinABudget(t *testing.T) {
+	b, p := registered(t)
+	left := 2
+	b.Budget = func(id account.ID) bool {
+		left--
+		return id == devicetest.Erika && left >= 0
+	}
+	wantErr(t, check(t.Context(), b, p, "wrong"), device.ErrFactors)
+	must(t, check(t.Context(), b, p, devicetest.Password))
+	if err := check(t.Context(), b, p, "wrong"); fault.KindOf(err) != fault.TooMany {
+		t.Errorf("err = %v", err)
+	}
+	if n := state(t, b, p.ID).Password.Wrong; n != 0 {
+		t.Errorf("%d tries were counted", n)
+	}
+	must(t, b.Permit(t.Context(), device.ByNect))
+	if _, err := b.Register(t.Context()); fault.KindOf(err) != fault.TooMany {
+		t.Errorf("a registration: %v", err)
+	}
 }

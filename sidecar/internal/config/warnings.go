@@ -15,7 +15,7 @@ func (c *Config) Warnings() []string {
 	if c.Gate != nil {
 		out.gate(c.Gate)
 	}
-	if c.Devices != nil && len(c.Notifiers) == 0 {
+	if c.Devices != nil && !c.tells() {
 		out.add("notifiers: none: nobody is told that a phone was registered, unlocked, locked or blocked in their name; configure at least one channel")
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Extensions)) {
@@ -27,6 +27,12 @@ func (c *Config) Warnings() []string {
 		out.site(name, c.Sites[name])
 	}
 	return out
+}
+
+// tells reports whether any channel reaches people otherwise than by waking the
+// very phones that the notices are about.
+func (c *Config) tells() bool {
+	return slices.ContainsFunc(c.Notifiers, func(n Notifier) bool { return !slices.Contains([]string{"apns", "fcm", "webhook"}, n.Kind) })
 }
 
 type warnings []string

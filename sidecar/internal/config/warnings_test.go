@@ -14,6 +14,8 @@ func TestPhonesOfWhichNobodyIsToldAreWarnedOf(t *testing.T) {
 		want bool
 	}{
 		"no phones":   {config.Config{}, false},
+		"only woken":  {config.Config{Devices: &config.Devices{}, Notifiers: []config.Notifier{{Kind: "fcm"}, {Kind: "apns"}, {Kind: "webhook"}}}, true},
+		"woken, told": {config.Config{Devices: &config.Devices{}, Notifiers: []config.Notifier{{Kind: "fcm"}, {Kind: "letter"}}}, false},
 		"told nobody": {config.Config{Devices: &config.Devices{}}, true},
 		"told":        {config.Config{Devices: &config.Devices{}, Notifiers: []config.Notifier{{Kind: "mail"}}}, false},
 	} {

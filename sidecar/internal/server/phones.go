@@ -8,12 +8,14 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/schleuse/schleuse/sidecar/account"
 	"github.com/schleuse/schleuse/sidecar/approval"
 	"github.com/schleuse/schleuse/sidecar/device"
 	"github.com/schleuse/schleuse/sidecar/extension"
 	"github.com/schleuse/schleuse/sidecar/internal/api"
 	"github.com/schleuse/schleuse/sidecar/internal/api/approvals"
 	"github.com/schleuse/schleuse/sidecar/internal/api/devices"
+	"github.com/schleuse/schleuse/sidecar/internal/bucket"
 	"github.com/schleuse/schleuse/sidecar/internal/config"
 	"github.com/schleuse/schleuse/sidecar/internal/gate"
 	"github.com/schleuse/schleuse/sidecar/internal/keyring"
@@ -72,6 +74,7 @@ func (h *house) devices(p *confirming) *device.Service {
 			Limit: d.Limit, CoolDown: d.CoolDown, MinPassword: d.Password.Min, Tries: d.Tries,
 			PINDigits: d.PIN.Digits, PINTries: d.PIN.Tries, IdleLock: d.PIN.Idle, FirstPhoneByCard: d.FirstByCard,
 		},
+		Budget:    bucket.New[account.ID](h.Now, hashRate, hashBurst, hashSize).Allow,
 		Audience:  h.ownURL(devices.Path),
 		Overtaker: overtaker{h},
 	}
@@ -88,6 +91,13 @@ func (o overtaker) Overtake(ctx context.Context, number member.KVNR) (done func(
 	}
 	return o.gate.Overtake(ctx, number)
 }
+
+// Hashes of one person: what an app needs in a minute, and then one a second.
+const (
+	hashRate  = 1
+	hashBurst = 30
+	hashSize  = 100_000
+)
 
 // ownURL is an address of the gate's host, without Keycloak's relative path.
 func (h *house) ownURL(path string) string {
