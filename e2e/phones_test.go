@@ -2,8 +2,11 @@ package e2e_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -430,9 +433,12 @@ func TestFiveWrongDevicePasswordsLockThePhone(t *testing.T) {
 	u.noticed("phone_locked")
 }
 
-// noticed waits for the letter that tells the person what happened.
+// noticed waits for the letter and the mail that tell the person what happened.
 func (u *appUser) noticed(kind string) {
 	u.t.Helper()
+	if _, err := u.mail.Await(u.t.Context(), mailOf(u.person), subjectOf(u.t, kind)); err != nil {
+		u.t.Errorf("no mail says %s: %v", kind, err)
+	}
 	for deadline := time.Now().Add(browser.Patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		for _, o := range u.orders(u.t) {
 			if o.Data.Number == u.person.Number && o.Type == "letter.notice" && o.Data.Template == kind {
@@ -441,6 +447,24 @@ func (u *appUser) noticed(kind string) {
 		}
 	}
 	u.t.Errorf("no letter says %s", kind)
+}
+
+// subjectOf is what a mail of this kind is called.
+func subjectOf(t *testing.T, kind string) string {
+	t.Helper()
+	root, err := stage.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(root, "sidecar", "notify", "messages", "de.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var messages map[string]string
+	if err := json.Unmarshal(text, &messages); err != nil || messages[kind+".subject"] == "" {
+		t.Fatalf("no subject for %s: %v", kind, err)
+	}
+	return messages[kind+".subject"]
 }
 
 func sessionsOf(t *testing.T, person stage.Person) int {

@@ -18,7 +18,7 @@ const (
 // goesTheWholeWay is the new customer with two windows, the WebCenter's and
 // the Kunden-App's, from the first page to a sensitive change.
 func (v trier) goesTheWholeWay() {
-	v.Tab.Close()
+	v.Close()
 	web := opens(v.t, v.chromium, v.demo, browser.Profile{Width: 1000, Height: 720})
 	typed := web.begins("Neuer Kunde")
 	web.registers(typed[0], typed[2])
