@@ -418,3 +418,19 @@ func TestManyAtOnceWriteOneRowOnce(t *testing.T) {
 		before = version
 	}
 }
+
+// TestWhoCannotBeLookedUpActsNowhere: whose the name is that was shown was not to
+// be learnt, and it may be anybody's.
+func TestWhoCannotBeLookedUpActsNowhere(t *testing.T) {
+	w := newWorld(t)
+	w.keycloak.alias("anna@kasse.example", "a123456780")
+	w.keycloak.demand("a123456780")
+	b := w.browser()
+	page := b.get(authURL("partner"))
+	w.keycloak.break_(true)
+	to := b.post(page.action(), typing("anna@kasse.example")).location()
+	w.keycloak.break_(false)
+	if b.at(to).act(); w.acted() != 0 {
+		t.Error("the form reached Keycloak")
+	}
+}
