@@ -85,7 +85,7 @@ func mutantsOfTheHold() []mutant {
 			"08 what is held leaves as often as it is asked for", "TestRule08EightReleasesAtOnce",
 			[]edit{
 				{gate + "release.go", "h.Engine.Take(ctx, id, cookiesOnly)", "h.Engine.Take(ctx, id, func(b []byte) []byte { return b })"},
-				{gate + "release.go", "	if !first || s.Follow", "	if !first && false || s.Follow"},
+				{gate + "release.go", "	if !first || open", "	if !first && false || open"},
 			},
 		},
 		{

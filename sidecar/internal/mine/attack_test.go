@@ -175,9 +175,9 @@ func TestSessionsAreShort(t *testing.T) {
 		t.Errorf("answered %d after half an hour", p.Status)
 	}
 	b, _ = w.open("devices")
-	w.Pass(10 * time.Minute)
+	w.Pass(20 * time.Minute)
 	if p := b.Navigate(w.url + mine.Home); p.Status != http.StatusFound {
-		t.Errorf("answered %d after ten idle minutes", p.Status)
+		t.Errorf("answered %d after twenty idle minutes", p.Status)
 	}
 }
 

@@ -29,7 +29,7 @@ const (
 // How a session here is bound.
 const (
 	maxAge   = 15 * time.Minute // since the person has proven themselves, at its login
-	idle     = 10 * time.Minute
+	idle     = 20 * time.Minute
 	absolute = 30 * time.Minute
 )
 
