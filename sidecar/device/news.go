@@ -37,6 +37,10 @@ func told(before, after Device) []notify.Kind {
 	case after.State == Blocked:
 		return toldOfBlock(before, after)
 	}
+	return toldOfChange(before, after)
+}
+
+func toldOfChange(before, after Device) []notify.Kind {
 	var out []notify.Kind
 	add := func(kind notify.Kind, is bool) {
 		if is {

@@ -50,7 +50,7 @@ func (p Permit) Validate() error {
 	if p.Session == "" || p.Client == "" || p.Account == "" || p.Number == "" {
 		errs = append(errs, errors.New("a permit without session, client, account or number"))
 	}
-	if raw, err := decode(p.Thumbprint); err != nil || len(raw) != sha256.Size {
+	if !isThumbprint(p.Thumbprint) {
 		errs = append(errs, errors.New("a permit for no key"))
 	}
 	if p.Proof == "" || len(p.Proof) > 64 {
@@ -63,6 +63,12 @@ func (p Permit) Validate() error {
 		errs = append(errs, errors.New("a permit that lives for no time or over 15 minutes"))
 	}
 	return errors.Join(errs...)
+}
+
+// isThumbprint reports whether a text has the form of a key's thumbprint.
+func isThumbprint(text string) bool {
+	raw, err := decode(text)
+	return err == nil && len(raw) == sha256.Size
 }
 
 // fits reports whether the permit is for the phone with this key.

@@ -68,8 +68,8 @@ func TestWhoMayRegister(t *testing.T) {
 			w.ok(w.Realm.End(t.Context(), sid))
 			return register(w, p, w.token(erika, sid, nil))
 		}},
-		{"not with a key that is registered", "key_in_use", func(w *world, p *phones.Phone, sid account.SID) error {
-			p = w.fresh(erika, approvaltest.Number)
+		{"not with a key that is registered", "key_in_use", func(w *world, _ *phones.Phone, sid account.SID) error {
+			p := w.fresh(erika, approvaltest.Number)
 			w.permit(p, sid)
 			return register(w, p, w.token(erika, sid, nil))
 		}},
