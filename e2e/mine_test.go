@@ -17,10 +17,10 @@ import (
 // What the pages for people's own phones ask and say.
 const (
 	sayDevices = "Mit diesen Smartphones bestätigen Sie"
-	sayHistory = "Danach haben wir Sie gefragt"
+	sayHistory = "Das haben wir Sie gefragt"
 	askBlock   = "Smartphone „Erikas Handy“ sperren?"
 	sayBlocked = "Dieses Smartphone kann nichts mehr bestätigen"
-	sayNone    = "Sie haben noch kein Smartphone registriert"
+	sayNone    = "Zurzeit ist kein Smartphone registriert"
 	askNotMe   = "Hat jemand anderes in Ihrem Namen gehandelt?"
 	sayEnded   = "Ihr Konto ist geschützt"
 )

@@ -56,7 +56,7 @@ func TestWithoutAPhoneThePageSaysHowToRegisterOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, p := w.open("devices")
-	contains(t, p, "not registered a smartphone yet", "Open the customer app", `href="https://app.kasse.example/"`, "Blocked smartphones")
+	contains(t, p, "No smartphone is registered at the moment", "Open the customer app", `href="https://app.kasse.example/"`, "Blocked smartphones")
 }
 
 func TestAPhoneIsRenamed(t *testing.T) {

@@ -220,7 +220,7 @@ export const de = Object.freeze({
   'biometry.on.done': 'Gesicht oder Finger öffnen jetzt die App.',
   'biometry.off.done': 'Die App öffnet jetzt nur mit der PIN.',
   'biometry.missing': 'Auf diesem Gerät geht das nicht. Der Browser kann keinen Schlüssel an Gesicht oder Finger binden. Die PIN bleibt.',
-  'biometry.failed': 'Gesicht oder Finger wurden nicht erkannt. Bitte versuchen Sie es noch einmal oder nehmen Sie die PIN.',
+  'biometry.failed': 'Gesicht oder Finger wurden nicht erkannt. Bitte versuchen Sie es noch einmal oder nehmen Sie die PIN. Klappt es nicht mehr? Öffnen Sie mit der PIN und schalten Sie es in den Einstellungen neu ein.',
   'biometry.changed': 'Gesicht oder Finger gelten hier nicht mehr. Öffnen Sie mit der PIN und schalten Sie es in den Einstellungen neu ein.',
 
   'address.title': 'Wie lautet Ihre neue Adresse?',

@@ -220,7 +220,7 @@ export const en = Object.freeze({
   'biometry.on.done': 'Face or finger open the app now.',
   'biometry.off.done': 'The app now opens with the PIN only.',
   'biometry.missing': 'That does not work on this device. The browser cannot bind a key to face or finger. The PIN stays.',
-  'biometry.failed': 'Face or finger were not recognised. Please try again or use the PIN.',
+  'biometry.failed': 'Face or finger were not recognised. Please try again or use the PIN. Does it no longer work? Open with the PIN and switch it on anew in the settings.',
   'biometry.changed': 'Face or finger are no longer valid here. Open with the PIN and switch it on anew in the settings.',
 
   'address.title': 'What is your new address?',
