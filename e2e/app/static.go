@@ -21,9 +21,12 @@ type shell struct {
 	Files   []string `json:"files"`
 }
 
-// newShell names every file, and its version by the bytes of all of them.
-func newShell(files fs.FS) (shell, error) {
+// newShell names every file, and its version by the bytes of all of them and of
+// the configuration, which is kept with them.
+func newShell(files fs.FS, config []byte) (shell, error) {
 	s, sum := shell{Files: []string{"/", "/config.json"}}, sha256.New()
+	fmt.Fprintf(sum, "config %d\n", len(config))
+	sum.Write(config)
 	err := fs.WalkDir(files, ".", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
@@ -55,15 +58,15 @@ func (b *backend) static(mux *http.ServeMux) error {
 	if err != nil {
 		return err
 	}
-	kept, err := newShell(files)
+	config, err := json.Marshal(b.told())
+	if err != nil {
+		return err
+	}
+	kept, err := newShell(files, config)
 	if err != nil {
 		return err
 	}
 	list, err := json.Marshal(kept)
-	if err != nil {
-		return err
-	}
-	config, err := json.Marshal(b.told())
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/schleuse/schleuse/e2e/app"
 )
 
 func (w *world) get(path string) *httptest.ResponseRecorder {
@@ -157,5 +159,25 @@ func TestNoTextIsMissing(t *testing.T) {
 	})
 	if err != nil || asked < 100 {
 		t.Errorf("%d texts, %v", asked, err)
+	}
+}
+
+// TestAnotherConfigurationIsAnotherVersion: else installed apps would keep the
+// old addresses for ever.
+func TestAnotherConfigurationIsAnotherVersion(t *testing.T) {
+	shell := func(devices string) string {
+		t.Helper()
+		served, err := app.New(app.Settings{URL: origin, Issuer: "https://login.kasse.example/realms/kasse", Base: "https://login.kasse.example/schleuse/device/v1", Devices: devices})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return (&world{t: t, handler: served}).get("/shell.js").Body.String()
+	}
+	first := shell("https://login.kasse.example/schleuse/my/devices")
+	if again := shell("https://login.kasse.example/schleuse/my/devices"); again != first {
+		t.Error("the same configuration has two versions")
+	}
+	if other := shell("https://konto.kasse.example/schleuse/my/devices"); other == first {
+		t.Error("another configuration has the same version")
 	}
 }
