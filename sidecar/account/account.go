@@ -114,6 +114,10 @@ type Roles interface {
 type Sessions interface {
 	// Alive reports whether the session exists (online or offline) and is this account's.
 	Alive(ctx context.Context, id ID, sid SID) (bool, error)
+	// Began returns when the session began, to the second; the zero time where
+	// this account has no such session online. A session that has ended may come
+	// back under its id: what was known of it is not true of the new one.
+	Began(ctx context.Context, id ID, sid SID) (time.Time, error)
 	// End ends one session, its offline form included. Ending a session that
 	// is gone is no error.
 	End(ctx context.Context, sid SID) error

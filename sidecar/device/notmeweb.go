@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/schleuse/schleuse/sidecar/account"
 	"github.com/schleuse/schleuse/sidecar/audit"
@@ -32,7 +33,7 @@ func (s *Service) WasNotMeFor(ctx context.Context, owner account.ID, number memb
 	if err != nil {
 		return err
 	}
-	key := fmt.Sprintf("not_me/%s/web/%d", about, hour(now).Unix())
+	key := fmt.Sprintf("not_me/%s/web/%d", about, now.Truncate(time.Minute).Unix())
 	return s.Tasks.Queue(ctx, Task{Key: key, Account: owner, Number: number, Body: body, Keep: endKeep})
 }
 

@@ -58,3 +58,19 @@ func TestRenamingInABrowser(t *testing.T) {
 	wantErr(t, b.RenameFor(t.Context(), "somebody-else", p.ID, "Meins"), device.ErrNoDevice)
 	wantErr(t, b.RenameFor(t.Context(), devicetest.Erika, p.ID, "Rück\u202ewärts"), device.ErrName)
 }
+
+// TestItWasNotMeAgain: what happens again within the hour is ended again.
+func TestItWasNotMeAgain(t *testing.T) {
+	const fresh = "by a new identification"
+	b, p := registered(t)
+	number := state(t, b, p.ID).Number
+	must(t, b.WasNotMeFor(t.Context(), devicetest.Erika, number, "approval-1"))
+	carry(t, b)
+	must(t, b.Realm.SetPassword(t.Context(), devicetest.Erika, fresh))
+	b.Pass(10 * time.Minute)
+	must(t, b.WasNotMeFor(t.Context(), devicetest.Erika, number, "approval-1"))
+	carry(t, b)
+	if b.Realm.Password(devicetest.Erika) == fresh {
+		t.Error("nothing has ended")
+	}
+}

@@ -24,6 +24,7 @@ type Realm struct {
 	mu       sync.Mutex
 	people   map[account.ID]*person
 	sessions map[account.SID]account.ID
+	began    map[account.SID]time.Time
 	drawn    int
 	broken   map[string]error
 	lost     map[string]bool
@@ -40,7 +41,7 @@ type person struct {
 
 // New returns a realm with these accounts, none of them cleared.
 func New(accounts ...account.Account) *Realm {
-	r := &Realm{people: map[account.ID]*person{}, sessions: map[account.SID]account.ID{}, broken: map[string]error{}, lost: map[string]bool{}}
+	r := &Realm{people: map[account.ID]*person{}, sessions: map[account.SID]account.ID{}, began: map[account.SID]time.Time{}, broken: map[string]error{}, lost: map[string]bool{}}
 	for _, a := range accounts {
 		r.Put(a)
 	}
@@ -67,7 +68,7 @@ func (r *Realm) SignIn(id account.ID) account.SID {
 	defer r.mu.Unlock()
 	r.drawn++
 	sid := account.SID("sid-" + strconv.Itoa(r.drawn))
-	r.sessions[sid] = id
+	r.sessions[sid], r.began[sid] = id, time.Now()
 	return sid
 }
 
@@ -247,6 +248,18 @@ func (r *Realm) Alive(ctx context.Context, id account.ID, sid account.SID) (bool
 	defer r.mu.Unlock()
 	owner, ok := r.sessions[sid]
 	return ok && owner == id, nil
+}
+
+// Began implements account.Sessions: each session began with SignIn.
+func (r *Realm) Began(ctx context.Context, id account.ID, sid account.SID) (time.Time, error) {
+	if err := r.enter(ctx, "Began"); err != nil {
+		return time.Time{}, err
+	}
+	defer r.mu.Unlock()
+	if r.sessions[sid] != id || id == "" {
+		return time.Time{}, nil
+	}
+	return r.began[sid], nil
 }
 
 // End implements account.Sessions.

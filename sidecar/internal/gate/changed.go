@@ -280,7 +280,11 @@ func (h *handler) outlived(r *http.Request, rec flow.Record) (bool, error) {
 		return false, err
 	}
 	c, err := h.changeOf(r.Context(), string(rec.Number))
-	if err != nil || !s.At.Before(c.lastLogin("")) || c.Session == rec.Session {
+	at, by := s.At, ""
+	if s.Unjudged {
+		at, by = born(tab{Born: s.Born}), shownKey(s.Tab)
+	}
+	if err != nil || !at.Before(c.lastLogin(by)) || c.Session == rec.Session {
 		return false, err
 	}
 	ours, err := h.provedHere(r, rec, c.Session)
@@ -312,14 +316,14 @@ func (h *handler) provedHere(r *http.Request, rec flow.Record, sid account.SID) 
 // at all.
 func (h *handler) lateLogin(ctx context.Context, x *exchange, id wire.Identity, who member.KVNR) (refusal string, err error) {
 	renewed, err := h.renews(ctx, x, id)
-	if err != nil || renewed || who == "" {
+	if err != nil || renewed && x.route == wire.Auth || who == "" {
 		return "", err
 	}
-	if x.tab.Born == 0 && x.route != wire.Auth && !h.showsSecret(x) {
+	if !renewed && x.tab.Born == 0 && x.route != wire.Auth && !h.showsSecret(x) {
 		return whyOvertaken, nil
 	}
 	c, err := h.changeOf(ctx, string(who))
-	if err != nil || !born(x.tab).Before(c.lastLogin(shownKey(x.tab.Key))) {
+	if err != nil || renewed && c.Session == id.Session || !born(x.tab).Before(c.lastLogin(shownKey(x.tab.Key))) {
 		return "", err
 	}
 	return whyOvertaken, nil

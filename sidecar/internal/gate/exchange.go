@@ -27,6 +27,7 @@ type exchange struct {
 	hint    wire.Identity // whose login the browser claims to have; a hint only
 	sent    bool          // the identity cookie goes upstream
 	claim   wire.Cookies  // as they came, with the identity cookie
+	renewal renewing      // whether the answer renews a login, see renews
 	judged  bool          // Keycloak was asked whether it is genuine,
 	genuine bool          // and says so
 
@@ -40,11 +41,12 @@ type exchange struct {
 	waits *waiting            // who waits in the tab in which an action is done
 	deed  deed                // that action, while it is on its way
 
-	silent bool   // prompt=none: no page may be shown
-	acting bool   // a kc_action goes upstream with this request
-	aside  bool   // one was asked for, and does not
-	action string // its value, where the gate adds it
-	failed bool   // only an error may come back
+	silent   bool   // prompt=none: no page may be shown
+	acting   bool   // a kc_action goes upstream with this request
+	aside    bool   // one was asked for, and does not
+	action   string // its value, where the gate adds it
+	unjudged bool   // whether its login came too late is not known
+	failed   bool   // only an error may come back
 
 	token *tokenExchange // on the token endpoint
 	push  *pushed        // on the endpoint of pushed requests, and where one of them is used
@@ -53,6 +55,16 @@ type exchange struct {
 	body  []byte // for Keycloak, when it was read; nil = the request's own
 	page  []byte // of the answer, when it was read
 }
+
+// renewing says whether an answer renews a login. The zero value: nobody has
+// asked yet.
+type renewing uint8
+
+const (
+	unasked renewing = iota
+	anew
+	renewal
+)
 
 type exchangeKey struct{}
 

@@ -16,11 +16,14 @@ const maxHeldBody = 64 << 10
 
 // held is a response that is kept from the browser.
 type held struct {
-	Status int
-	Header http.Header
-	At     time.Time // when Keycloak made it
-	Client string
-	Kind   kind
+	Unjudged bool   `json:",omitempty"` // its age could not be looked at when the answer came
+	Born     int64  `json:",omitempty"` // of its tab
+	Tab      string `json:",omitempty"`
+	Status   int
+	Header   http.Header
+	At       time.Time // when Keycloak made it
+	Client   string
+	Kind     kind
 	// NoNumber: a number should have been typed, and none was. Only exempt
 	// people need none.
 	NoNumber bool

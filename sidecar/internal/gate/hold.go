@@ -75,7 +75,7 @@ func (h *handler) keep(ctx context.Context, x *exchange, resp *http.Response, of
 		return flow.Secret{}, laterFault(err)
 	}
 	sealed, err := held{
-		Status: resp.StatusCode, Header: resp.Header, At: h.Now(), Client: x.client, Kind: x.tab.Kind, NoNumber: lacks,
+		Unjudged: x.unjudged, Born: x.tab.Born, Tab: x.tab.Key, Status: resp.StatusCode, Header: resp.Header, At: h.Now(), Client: x.client, Kind: x.tab.Kind, NoNumber: lacks,
 		Query: x.tab.Query, Follow: x.tab.follows() || x.tab.JKT != "" && of.flow == flow.Login, JKT: x.tab.JKT, Body: body,
 	}.encode()
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/schleuse/schleuse/sidecar/account"
 	"github.com/schleuse/schleuse/sidecar/member"
@@ -118,6 +119,15 @@ func (k *keycloak) Alive(_ context.Context, id account.ID, sid account.SID) (boo
 	defer unlock()
 	p := k.sessions[string(sid)]
 	return err == nil && p != nil && p.id == string(id), err
+}
+
+func (k *keycloak) Began(_ context.Context, id account.ID, sid account.SID) (time.Time, error) {
+	unlock, err := k.admin()
+	defer unlock()
+	if p := k.sessions[string(sid)]; err != nil || p == nil || p.id != string(id) {
+		return time.Time{}, err
+	}
+	return k.began[string(sid)].Truncate(time.Second).Add(time.Millisecond), nil
 }
 
 func (k *keycloak) End(_ context.Context, sid account.SID) error {

@@ -1,6 +1,7 @@
 package gate_test
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/base64"
 	"net/http"
@@ -67,8 +68,10 @@ func (k *keycloak) ends(w http.ResponseWriter, session *authSession, tab string)
 		k.demandAction(w, session, tab, "OAUTH_GRANT")
 		return
 	}
-	sid := "sid-" + rand.Text()[:12]
-	k.sessions[sid] = session.user
+	sid := cmp.Or(k.root, "sid-"+rand.Text()[:12])
+	if k.sessions[sid] == nil {
+		k.sessions[sid], k.began[sid] = session.user, k.now()
+	}
 	k.complete(w, session.params, sid)
 }
 

@@ -40,8 +40,10 @@ type keycloak struct {
 	t *testing.T
 
 	mu       sync.Mutex
-	people   map[string]*person      // by user name
-	sessions map[string]*person      // by sid
+	people   map[string]*person   // by user name
+	sessions map[string]*person   // by sid
+	began    map[string]time.Time // by sid; of others it is long ago
+	now      func() time.Time
 	tabs     map[string]*authSession // by tab_id
 	codes    map[string]string       // code → sid
 	refresh  map[string]string       // refresh token → sid
@@ -53,6 +55,7 @@ type keycloak struct {
 	ended    []string
 	acting   func() // while a demanded action is on its way
 	another  bool   // a second action is demanded behind the first
+	root     string // the id of the next session, if it is not to be drawn: that of a root that outlived one
 	// respond, when set, answers before anything else; true = answered.
 	respond func(w http.ResponseWriter, r *http.Request) bool
 }
@@ -65,7 +68,7 @@ const (
 func newKeycloak(t *testing.T) *keycloak {
 	t.Helper()
 	k := &keycloak{
-		t: t, people: map[string]*person{}, sessions: map[string]*person{}, tabs: map[string]*authSession{},
+		t: t, people: map[string]*person{}, sessions: map[string]*person{}, began: map[string]time.Time{}, now: time.Now, tabs: map[string]*authSession{},
 		codes: map[string]string{}, refresh: map[string]string{}, pushed: map[string]url.Values{},
 	}
 	k.add("a123456780", account.NotCleared)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/schleuse/schleuse/sidecar/account"
 	"github.com/schleuse/schleuse/sidecar/audit"
@@ -114,16 +115,52 @@ func (h *handler) lacksNumber(ctx context.Context, x *exchange, id wire.Identity
 
 // renews reports whether an answer renews a login that has passed the gate
 // before. That the browser names the session is not enough: whoever signs in
-// knows which one it will be before it is.
+// knows which one it will be before it is, and one that has ended comes back
+// under its id where a page of Keycloak's still waited when it was signed out.
 func (h *handler) renews(ctx context.Context, x *exchange, id wire.Identity) (bool, error) {
-	if id.Session != x.hint.Session {
+	named := id.Session == x.hint.Session
+	if !named && !h.stepsUp() { // then nothing hangs on what is recorded
 		return false, nil
 	}
+	if x.renewal == unasked {
+		recorded, err := h.recorded(ctx, x, id)
+		if err != nil {
+			return false, err
+		}
+		x.renewal = anew
+		if recorded && named {
+			x.renewal = renewal
+		}
+	}
+	return x.renewal == renewal, nil
+}
+
+// clocks is how far Keycloak's clock may be ahead of ours.
+const clocks = 2 * time.Second
+
+// recorded reports whether the session of an answer is one that has passed the
+// gate before. Of one that has ended the record goes, and with it the step-up:
+// only at the auth endpoint has Keycloak just seen that it lives.
+func (h *handler) recorded(ctx context.Context, x *exchange, id wire.Identity) (bool, error) {
 	login, err := h.Logins.Login(ctx, id.Session)
-	if errors.Is(err, ErrNoRecord) {
+	switch {
+	case errors.Is(err, ErrNoRecord):
 		return false, nil
+	case err != nil:
+		return false, err
+	case login.Account != id.Subject:
+		return false, nil
+	case x.route == wire.Auth && id.Session == x.hint.Session, h.Settings.Observe && !h.stepsUp():
+		return true, nil
 	}
-	return err == nil && login.Account == id.Subject, err
+	began, err := h.Accounts.Began(ctx, id.Subject, id.Session)
+	switch {
+	case err != nil:
+		return false, fmt.Errorf("asking when a session began: %w", err)
+	case began.IsZero() || began.After(login.First.Add(clocks)):
+		return false, h.Logins.ForgetLogin(ctx, id.Session)
+	}
+	return true, nil
 }
 
 // numberOf returns the insurance number of an account, "" for others'. Whether

@@ -38,6 +38,7 @@ type Codes interface {
 type Login struct {
 	Session account.SID
 	Account account.ID
+	First   time.Time `json:",omitzero"` // when it was first recorded
 	Seen    time.Time // when it was last recorded; TakeLogins need not change it
 	Expires time.Time // the longest that a session may live, offline included
 	// Stepup is when the session passed the step-up; zero = it has not. Once
@@ -49,7 +50,8 @@ type Login struct {
 type Logins interface {
 	// RecordLogin is idempotent; a session never changes its person: another
 	// person for a recorded session is an error and changes nothing. The first
-	// Stepup that is not zero stays, whatever is recorded later.
+	// Stepup that is not zero stays, whatever is recorded later, and so does
+	// First; where it is zero it is Seen.
 	RecordLogin(ctx context.Context, l Login) error
 	// Login returns the record, or ErrNoRecord.
 	Login(ctx context.Context, sid account.SID) (Login, error)

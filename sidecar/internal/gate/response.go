@@ -77,7 +77,7 @@ func (h *handler) login(ctx context.Context, x *exchange, resp *http.Response, l
 		return h.observeLogin(ctx, x, resp, login, verdict == forward && refusal == "")
 	}
 	if err != nil {
-		verdict = keep
+		verdict, x.unjudged = keep, x.route != wire.Auth
 	}
 	switch {
 	case refusal != "":

@@ -434,3 +434,30 @@ func TestWhoCannotBeLookedUpActsNowhere(t *testing.T) {
 		t.Error("the form reached Keycloak")
 	}
 }
+
+// TestALoginThatCouldNotBeJudgedIsJudgedLater: the Admin API is silent while the
+// overtaken one agrees, and their login is kept back until it answers.
+func TestALoginThatCouldNotBeJudgedIsJudgedLater(t *testing.T) {
+	w := newWorld(t)
+	b := w.browser()
+	out := b.password(b.typeNumber(authURL("app-consent"), "H202601057"), "h202601057", "pw-h202601057")
+	thief := b.at(out.location())
+	overtakes(t, w, "H202601057")
+	w.clock.Pass(10 * time.Second)
+	w.keycloak.break_(true)
+	out = thief.next(out)
+	w.keycloak.break_(false)
+	for range 4 {
+		nothingLeft(t, out)
+		if out.Code/100 != 3 {
+			break
+		}
+		to := out.location()
+		if out = b.get(to); out.Code == http.StatusOK {
+			out = b.get(strings.TrimSuffix(to, "done") + "release")
+		}
+	}
+	if n := w.keycloak.live("h202601057"); n != 0 {
+		t.Errorf("%d sessions", n)
+	}
+}

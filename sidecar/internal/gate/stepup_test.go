@@ -3,6 +3,7 @@ package gate_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -131,6 +132,39 @@ func TestAClientThatAlwaysDoesNotMean(t *testing.T) {
 	}
 	if got := outcome(b.get(authURL("site"))); got != "held" {
 		t.Errorf("another one, by single sign-on: %s", got)
+	}
+}
+
+// TestASessionThatComesBackHasPassedNothing: a page of Keycloak's that still
+// waited when its session was signed out brings the session back under its id.
+func TestASessionThatComesBackHasPassedNothing(t *testing.T) {
+	for name, tc := range map[string]struct {
+		ended, without bool
+		want           string
+	}{
+		"it lives":                               {false, false, "code"},
+		"it has ended":                           {true, false, "held"},
+		"it has ended, and no cookie names it":   {true, true, "held"},
+		"it lives, and another browser takes it": {false, true, "code"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := stepping(t)
+			b, _ := w.signedInTo(true)
+			w.keycloak.root = slices.Sorted(maps.Keys(w.keycloak.began))[0]
+			page := b.get(authURL("site", "prompt", "login")).want(http.StatusOK).shows(`class="again"`)
+			w.clock.Pass(time.Minute)
+			if tc.ended {
+				if err := w.keycloak.End(t.Context(), account.SID(w.keycloak.root)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if tc.without {
+				delete(b.cookies, "KEYCLOAK_IDENTITY")
+			}
+			if got := outcome(b.password(page, "", "pw-h202601057")); got != tc.want {
+				t.Errorf("%s, want %s", got, tc.want)
+			}
+		})
 	}
 }
 

@@ -52,6 +52,7 @@ func newWorld(t *testing.T, change ...func(*gate.Gate)) *world {
 	t.Helper()
 	clock := flowtest.NewClock(day(time.December, 10))
 	k := newKeycloak(t)
+	k.now = clock.Now
 	server := httptest.NewServer(k)
 	t.Cleanup(server.Close)
 	w := &world{
@@ -211,8 +212,12 @@ func (r *records) RecordLogin(_ context.Context, l gate.Login) error {
 	if old, ok := r.logins[l.Session]; ok && old.Account != l.Account {
 		return errors.New("another person for a recorded session")
 	}
-	if old := r.logins[l.Session]; !old.Stepup.IsZero() {
+	old := r.logins[l.Session]
+	if !old.Stepup.IsZero() {
 		l.Stepup = old.Stepup
+	}
+	if l.First = old.First; l.First.IsZero() {
+		l.First = l.Seen
 	}
 	if r.fail == nil {
 		r.logins[l.Session] = l

@@ -198,6 +198,29 @@ func TestAlive(t *testing.T) {
 	}
 }
 
+func TestBegan(t *testing.T) {
+	const sessions = "GET " + users + string(anna) + "/sessions"
+	for name, tc := range map[string]struct {
+		answer []answer
+		want   time.Time
+		good   bool
+	}{
+		"online":        {ok(`[{"id":"s1","userId":"` + string(anna) + `","start":1796119200000}]`), time.Unix(1796119200, 0), true},
+		"without start": {ok(`[{"id":"s1","userId":"` + string(anna) + `"}]`), time.Time{}, true},
+		"another":       {ok(`[{"id":"s2","userId":"` + string(anna) + `","start":1796119200000}]`), time.Time{}, true},
+		"no account":    {refused(404, noUser), time.Time{}, true},
+		"unknown":       {refused(500, ``), time.Time{}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, c := play(t, map[string][]answer{sessions: tc.answer})
+			got, err := c.Began(t.Context(), anna, "s1")
+			if !got.Equal(tc.want) || (err == nil) != tc.good {
+				t.Errorf("got %v, %v, want %v", got, err, tc.want)
+			}
+		})
+	}
+}
+
 func TestEndEndsOnlineAndOffline(t *testing.T) {
 	const (
 		online  = "DELETE /auth/admin/realms/kasse/sessions/s1?isOffline=false"

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/Nerzal/gocloak/v13"
 
@@ -22,20 +23,43 @@ func (c *Client) Alive(ctx context.Context, id account.ID, sid account.SID) (boo
 	if !plainID(string(id)) || !plainID(string(sid)) {
 		return false, nil
 	}
-	var sessions []*gocloak.UserSessionRepresentation
-	err := c.read(ctx, "reading an account's sessions", func(ctx context.Context, t *token) (err error) {
-		sessions, err = c.api.GetUserSessions(ctx, t.access, c.Realm, string(id))
-		return list(sessions, err)
-	})
+	sessions, err := c.online(ctx, id)
 	switch {
 	case gone(err, "User"):
 		return false, nil
 	case err != nil:
 		return false, err
-	case holds(sessions, id, sid):
+	case find(sessions, id, sid) != nil:
 		return true, nil
 	}
 	return c.aliveOffline(ctx, id, sid)
+}
+
+// Began reads the start of an online session.
+func (c *Client) Began(ctx context.Context, id account.ID, sid account.SID) (time.Time, error) {
+	if !plainID(string(id)) || !plainID(string(sid)) {
+		return time.Time{}, nil
+	}
+	sessions, err := c.online(ctx, id)
+	switch {
+	case gone(err, "User"):
+		return time.Time{}, nil
+	case err != nil:
+		return time.Time{}, err
+	}
+	s := find(sessions, id, sid)
+	if s == nil || s.Start == nil {
+		return time.Time{}, nil
+	}
+	return time.UnixMilli(*s.Start), nil
+}
+
+func (c *Client) online(ctx context.Context, id account.ID) (sessions []*gocloak.UserSessionRepresentation, err error) {
+	err = c.read(ctx, "reading an account's sessions", func(ctx context.Context, t *token) (err error) {
+		sessions, err = c.api.GetUserSessions(ctx, t.access, c.Realm, string(id))
+		return list(sessions, err)
+	})
+	return sessions, err
 }
 
 func (c *Client) aliveOffline(ctx context.Context, id account.ID, sid account.SID) (bool, error) {
@@ -48,7 +72,7 @@ func (c *Client) aliveOffline(ctx context.Context, id account.ID, sid account.SI
 		if err != nil {
 			return false, err
 		}
-		if holds(sessions, id, sid) {
+		if find(sessions, id, sid) != nil {
 			return true, nil
 		}
 	}
@@ -105,10 +129,14 @@ func (c *Client) offlineClients(ctx context.Context, id account.ID) ([]string, e
 	return out, nil
 }
 
-func holds(sessions []*gocloak.UserSessionRepresentation, id account.ID, sid account.SID) bool {
-	return slices.ContainsFunc(sessions, func(s *gocloak.UserSessionRepresentation) bool {
+func find(sessions []*gocloak.UserSessionRepresentation, id account.ID, sid account.SID) *gocloak.UserSessionRepresentation {
+	i := slices.IndexFunc(sessions, func(s *gocloak.UserSessionRepresentation) bool {
 		return gocloak.PString(s.ID) == string(sid) && gocloak.PString(s.UserID) == string(id)
 	})
+	if i < 0 {
+		return nil
+	}
+	return sessions[i]
 }
 
 // End ends a session, online and offline: each lives without the other.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/schleuse/schleuse/sidecar/internal/mine"
 	"github.com/schleuse/schleuse/sidecar/internal/relying"
@@ -31,7 +32,7 @@ func (h *house) openMine(context.Context) error {
 			Issuer: h.inner.transport(g.PublicURL.Host, http.DefaultTransport), Log: log, Now: h.Now, Meter: mine.NewMetrics(h.metrics),
 		},
 		Devices: h.phones.devices, Approvals: h.phones.approvals, Accounts: h.keycloak, Pages: h.pages, Ring: seals{h.ring},
-		App: h.app(), Brief: g.Stepup != nil && g.Stepup.Always, Recovery: g.Flows.Recovery != nil, TrustedProxies: h.Config.TrustedProxies, Log: log, Now: h.Now,
+		App: h.app(), Brief: g.Stepup != nil && !slices.Contains(g.Stepup.Clients, own.ID), Recovery: g.Flows.Recovery != nil, TrustedProxies: h.Config.TrustedProxies, Log: log, Now: h.Now,
 	}
 	return nil
 }

@@ -131,9 +131,8 @@ func (s logins) RecordLogin(ctx context.Context, l gate.Login) error {
 			return err
 		case old.Account != l.Account:
 			return answer{ErrOtherPerson}
-		case !old.Stepup.IsZero():
-			l.Stepup = old.Stepup
 		}
+		l = since(old, l)
 		record, err := s.seal("logins.record", at, l)
 		if err != nil {
 			return err
@@ -143,6 +142,17 @@ func (s logins) RecordLogin(ctx context.Context, l gate.Login) error {
 			at, record, micros(l.Seen), micros(l.Expires))
 		return err
 	})
+}
+
+// since keeps of the record that is there what stays of it.
+func since(old, l gate.Login) gate.Login {
+	if !old.Stepup.IsZero() {
+		l.Stepup = old.Stepup
+	}
+	if l.First = old.First; l.First.IsZero() {
+		l.First = l.Seen
+	}
+	return l
 }
 
 // find returns the record and the key under which it stands, or answers
