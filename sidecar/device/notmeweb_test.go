@@ -66,9 +66,13 @@ func TestItWasNotMeAgain(t *testing.T) {
 	number := state(t, b, p.ID).Number
 	must(t, b.WasNotMeFor(t.Context(), devicetest.Erika, number, "approval-1"))
 	carry(t, b)
+	before := len(b.Queued.All())
 	must(t, b.Realm.SetPassword(t.Context(), devicetest.Erika, fresh))
 	b.Pass(10 * time.Minute)
 	must(t, b.WasNotMeFor(t.Context(), devicetest.Erika, number, "approval-1"))
+	if n := len(b.Queued.All()); n != before+1 {
+		t.Fatalf("%d tasks, before it was said again %d", n, before)
+	}
 	carry(t, b)
 	if b.Realm.Password(devicetest.Erika) == fresh {
 		t.Error("nothing has ended")
