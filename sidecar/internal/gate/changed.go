@@ -93,7 +93,7 @@ func (c change) lastLogin(by string) time.Time {
 }
 
 // marked is the mark of this name, made if there is none. Of too many the
-// oldest is counted for everybody.
+// oldest joins the crowd.
 func (c *change) marked(by string) *mark {
 	for i := range c.Marks {
 		if c.Marks[i].By == by {
@@ -101,11 +101,26 @@ func (c *change) marked(by string) *mark {
 		}
 	}
 	if len(c.Marks) >= maxMarks {
-		c.At = latest(c.At, latest(c.Marks[0].At, c.Marks[0].Until))
-		c.Marks = slices.Delete(c.Marks, 0, 1)
+		c.crowd()
 	}
 	c.Marks = append(c.Marks, mark{By: by})
 	return &c.Marks[len(c.Marks)-1]
+}
+
+// others is the name of the mark in which the oldest of too many are one. It
+// is nobody's own, and nobody ends it but the time.
+const others = "others"
+
+// crowd makes room for one mark.
+func (c *change) crowd() {
+	all := mark{By: others}
+	if c.Marks[0].By == others {
+		all, c.Marks = c.Marks[0], slices.Delete(c.Marks, 0, 1)
+	}
+	oldest := c.Marks[0]
+	all.At, all.Until = latest(all.At, oldest.At), latest(all.Until, oldest.Until)
+	all.Shut, all.Crossed = all.Shut || oldest.Shut, all.Crossed || oldest.Crossed
+	c.Marks[0] = all
 }
 
 // through says that a change is over, whatever came of it.

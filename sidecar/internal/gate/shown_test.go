@@ -461,3 +461,26 @@ func TestALoginThatCouldNotBeJudgedIsJudgedLater(t *testing.T) {
 		t.Errorf("%d sessions", n)
 	}
 }
+
+// TestManyStepsAtOnceShutNobodyOut: what forty forms for one account began, and
+// ended, keeps its owner from signing in no longer than they took.
+func TestManyStepsAtOnceShutNobodyOut(t *testing.T) {
+	w := newWorld(t)
+	var ends []func(context.Context) error
+	for range 40 {
+		done, err := w.gate.Changing(t.Context(), "H202601057")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ends = append(ends, done)
+	}
+	for _, done := range ends {
+		if err := done(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.clock.Pass(time.Second)
+	if got := outcome(w.browser().signIn("app", "h202601057")); got != "code" {
+		t.Errorf("the owner gets %s", got)
+	}
+}
