@@ -59,7 +59,7 @@ func (p Permit) Validate() error {
 	if len(p.Kinds) == 0 || slices.Contains(p.Kinds, "") {
 		errs = append(errs, errors.New("a permit that rests on nothing"))
 	}
-	if p.Given.IsZero() || !p.Expires.After(p.Given) || p.Expires.Sub(p.Given) > PermitLife {
+	if !p.timely() {
 		errs = append(errs, errors.New("a permit that lives for no time or over 15 minutes"))
 	}
 	return errors.Join(errs...)
@@ -73,6 +73,11 @@ func isThumbprint(text string) bool {
 
 // fits reports whether the permit is for the phone with this key.
 func (p Permit) fits(k Key) bool { return k != "" && p.Thumbprint == k.Thumbprint() }
+
+// timely reports whether it lives for some time, and for no more than it may.
+func (p Permit) timely() bool {
+	return !p.Given.IsZero() && p.Expires.After(p.Given) && p.Expires.Sub(p.Given) <= PermitLife
+}
 
 // byCardAlone reports whether nothing but the health card was seen.
 func (p Permit) byCardAlone() bool {

@@ -334,7 +334,7 @@ func (h *handler) lateLogin(ctx context.Context, x *exchange, id wire.Identity, 
 	if err != nil || renewed && x.route == wire.Auth || who == "" {
 		return "", err
 	}
-	if !renewed && x.tab.Born == 0 && x.route != wire.Auth && !h.showsSecret(x) {
+	if !renewed && h.ageless(x) {
 		return whyOvertaken, nil
 	}
 	c, err := h.changeOf(ctx, string(who))
@@ -342,6 +342,12 @@ func (h *handler) lateLogin(ctx context.Context, x *exchange, id wire.Identity, 
 		return "", err
 	}
 	return whyOvertaken, nil
+}
+
+// ageless reports whether nobody knows how old a login is that shows no secret
+// now.
+func (h *handler) ageless(x *exchange) bool {
+	return x.tab.Born == 0 && x.route != wire.Auth && !h.showsSecret(x)
 }
 
 // showsSecret reports whether a login comes of a form that names somebody anew.
